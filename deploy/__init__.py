@@ -1,0 +1,1 @@
+"""Ways to run Perennial; ``deploy.local`` is the one without Docker."""

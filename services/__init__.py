@@ -1,0 +1,1 @@
+"""The services of Perennial; they never import one another."""

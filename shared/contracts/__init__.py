@@ -1,0 +1,1 @@
+"""Event contracts: the only thing services know of one another."""

@@ -1,0 +1,66 @@
+"""Events of the ``loyalty`` topic."""
+
+from typing import Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime
+
+from shared.contracts.envelope import Contract, Event, Points
+
+
+class PointsMovement(Contract):
+    """Points that one receipt event gave or took, and the balance after it."""
+
+    member_id: UUID
+    """Whose account."""
+    receipt_id: UUID
+    """The receipt that the points are for."""
+    store_id: str
+    """Where it was printed."""
+    points: Points
+    """Positive; the event type says the direction."""
+    available: Points
+    """The member's spendable balance right after."""
+    expires_at: AwareDatetime | None = None
+    """When the points earned here end, if they do."""
+    programme_version: str
+    """The rules that were applied: those in force when the sale happened."""
+    explain: str
+    """In words a member understands: why this many."""
+
+
+class TierMovement(Contract):
+    """A member moved between tiers."""
+
+    member_id: UUID
+    """Who."""
+    previous: str | None
+    """The tier before; absent for none."""
+    tier: str | None
+    """The tier now; absent for none."""
+    reason: str
+    """In words a member understands."""
+
+
+class PointsEarned(Event):
+    """A purchase gave points."""
+
+    type: Literal["points.earned.v1"] = "points.earned.v1"
+    data: PointsMovement
+
+
+class PointsReturned(Event):
+    """A return, void or amendment took points back."""
+
+    type: Literal["points.returned.v1"] = "points.returned.v1"
+    data: PointsMovement
+
+
+class TierChanged(Event):
+    """A member's tier changed."""
+
+    type: Literal["tier.changed.v1"] = "tier.changed.v1"
+    data: TierMovement
+
+
+LoyaltyEvent = PointsEarned | PointsReturned | TierChanged

@@ -1,0 +1,90 @@
+"""Which database errors pass by themselves, and repeating a whole unit of work on them."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from shared.db.engine import Database, Tx
+from shared.errors import Unavailable
+
+T = TypeVar("T")
+
+ATTEMPTS = 4
+FIRST_PAUSE_S = 0.05
+
+_TRANSIENT = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    # DDL of another process; SQLAlchemy clears its cache but cannot repeat the statement.
+    asyncpg.InvalidCachedStatementError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.IdleSessionTimeoutError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InterfaceError,
+    OSError,  # refused and reset connections, time-outs of the client
+    PoolTimeoutError,
+)
+
+_UNSUITABLE = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+)
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """Return the error and what it wraps: SQLAlchemy's, its driver's, and asyncpg's own."""
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain:
+        chain.append(current)
+        current = getattr(current, "orig", None) or current.__cause__
+    return chain
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same work may succeed later: server away, deadlock, timeout, lost race."""
+    return any(
+        isinstance(cause, _TRANSIENT)
+        or (isinstance(cause, DBAPIError) and cause.connection_invalidated)
+        for cause in _causes(error)
+    )
+
+
+def is_data_error(error: BaseException) -> bool:
+    """Whether Postgres refused the values themselves: the same row would be refused again."""
+    return not is_transient(error) and any(
+        isinstance(cause, _UNSUITABLE) for cause in _causes(error)
+    )
+
+
+async def run_unit(
+    db: Database, unit: Callable[[Tx], Awaitable[T]], *, attempts: int = ATTEMPTS
+) -> T:
+    """Run ``unit`` in a transaction of its own, and all of it again on a transient error.
+
+    ``unit`` may run several times and must keep its effects inside ``tx``. A lost connection
+    leaves open whether the commit happened, so ``unit`` must be idempotent as well.
+    Raises ``Unavailable`` when the last attempt fails.
+    """
+    for attempt in range(1, attempts + 1):
+        try:
+            async with db.transaction() as tx:
+                return await unit(tx)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            if attempt == attempts:
+                code, detail = "database_unavailable", "The database does not answer; try again."
+                raise Unavailable(code, detail) from error
+        # Full jitter keeps colliding workers from colliding again.
+        await asyncio.sleep(random.uniform(0, FIRST_PAUSE_S * 2**attempt))  # noqa: S311
+    raise AssertionError

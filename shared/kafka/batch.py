@@ -1,0 +1,234 @@
+"""One partition batch in one transaction: inbox, handler, outbox, offset.
+
+If it runs twice, the inbox finds every event again and the compare-and-set finds another offset.
+If it dies in the middle, nothing happened. If it is frozen, the server ends its transaction.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import ValidationError
+from sqlalchemy.dialects.postgresql import insert
+
+from shared import ids, log, metrics
+from shared.contracts.envelope import Event
+from shared.contracts.topics import Topic
+from shared.db import Tx, bulk
+from shared.db.plumbing import inbox, parked_key
+from shared.kafka import deadletters, offsets
+from shared.kafka.client import ConsumerRecord
+from shared.kafka.deadletters import Letter
+from shared.kafka.offsets import Position
+from shared.service import Context, Handler
+
+logger = log.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One record: parsed, or with the reason why it could not be."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    event: Event | None
+    malformed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Consecutive items of one partition, and where the partition stands before them."""
+
+    topic: Topic
+    position: Position
+    items: Sequence[Item]
+
+    def halves(self) -> Iterator[Sequence[Item]]:
+        """Split in the middle."""
+        middle = len(self.items) // 2
+        yield self.items[:middle]
+        yield self.items[middle:]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What applies a batch: whose group, which handler, and on which cluster."""
+
+    group: str
+    cluster: str
+    handler: Handler
+    context: Context
+
+
+def parse(topic: Topic, records: "Sequence[ConsumerRecord[bytes, bytes]]") -> list[Item]:
+    """Parse records; what does not parse keeps its bytes and the reason."""
+    return [_item(topic, record) for record in records]
+
+
+def _item(topic: Topic, record: "ConsumerRecord[bytes, bytes]") -> Item:
+    key, value = record.key, record.value
+    if value is None:
+        # The end of a key on a compacted topic; anywhere else nobody writes one.
+        malformed = None if topic.compacted else "an event without a value"
+        return Item(record.offset, key, None, None, malformed)
+    try:
+        return Item(record.offset, key, value, topic.parse(value))
+    except ValidationError as error:
+        # The message names fields and types, never the input: it may hold personal data.
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        shown = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in problems[:5])
+        return Item(record.offset, key, value, None, shown)
+
+
+async def apply(tx: Tx, target: Target, batch: Batch, poison: Letter | None = None) -> Position:
+    """Apply ``batch`` in ``tx`` and return the partition's position after it.
+
+    ``poison``: the batch is one event that can not be applied, and this is its dead letter.
+    Raises ``Fenced`` when another process has moved the offset.
+    """
+    parked = await _locked_parked_keys(tx, batch)
+    settled = await _settled_malformed(tx, batch)
+    letters, fresh = _sort_out(batch, parked, settled, poison)
+    new = await _take_in(tx, fresh, letters)
+    # A re-read of what was applied, parked or dropped before changes nothing.
+    events = list({event.id: event for event in reversed(fresh) if event.id in new}.values())[::-1]
+    letters = [one for one in letters if one.event_id is None or one.event_id in new]
+    if events:
+        started = perf_counter()
+        await target.handler(tx, events, target.context)
+        metrics.handler_seconds.labels(target.group, batch.topic.name).observe(
+            perf_counter() - started
+        )
+    if letters:
+        await deadletters.append(tx, target.group, letters)
+    last = batch.items[-1]
+    last_event_id = (
+        str(last.event.id) if last.event else offsets.identity(batch.topic.name, last.value)
+    )
+    await offsets.advance(
+        tx,
+        batch.position,
+        next_offset=last.offset + 1,
+        cluster=target.cluster,
+        last_event_id=last_event_id,
+    )
+    _count(target, batch, len(events), letters)
+    return replace(
+        batch.position,
+        next_offset=last.offset + 1,
+        cluster_id=target.cluster,
+        last_event_id=last_event_id,
+        attempts=0,
+    )
+
+
+async def _locked_parked_keys(tx: Tx, batch: Batch) -> set[bytes]:
+    keys = sorted({item.key for item in batch.items if item.key is not None})
+    if not keys:
+        return set()
+    wanted = sa.any_(bulk.array(sa.LargeBinary(), keys))
+    rows = await tx.execute(
+        sa.select(parked_key.c.key)
+        .where(parked_key.c.topic == batch.topic.name, parked_key.c.key == wanted)
+        .order_by(parked_key.c.key)
+        .with_for_update()
+    )
+    return set(rows.scalars())
+
+
+async def _settled_malformed(tx: Tx, batch: Batch) -> set[int]:
+    """Return the offsets of unreadable records that have a dead letter from an earlier reading."""
+    unreadable = [item.offset for item in batch.items if item.malformed is not None]
+    if not unreadable:
+        return set()
+    return await deadletters.known(tx, batch.topic.name, batch.position.partition, unreadable)
+
+
+def _sort_out(
+    batch: Batch, parked: set[bytes], settled: set[int], poison: Letter | None
+) -> tuple[list[Letter], list[Event]]:
+    """Split into letters (dead, or parked behind one of their key) and events to apply."""
+    letters: list[Letter] = [poison] if poison else []
+    fresh: list[Event] = []
+    for item in batch.items if poison is None else ():
+        if item.offset in settled:
+            continue
+        if item.malformed is not None:
+            letters.append(letter(batch, item, "malformed", item.malformed))
+        elif item.event is None:
+            continue
+        elif item.key is not None and item.key in parked:
+            behind = letter(batch, item, "behind_dead_letter", "An earlier event of its key is.")
+            letters.append(replace(behind, state="parked"))
+            continue
+        else:
+            fresh.append(item.event)
+            continue
+        if item.key is not None:
+            parked.add(item.key)
+    return letters, fresh
+
+
+def letter(batch: Batch, item: Item, reason: str, detail: str) -> Letter:
+    """Return the dead letter of ``item``; its id is derived from its position."""
+    where = f"{batch.topic.name}/{batch.position.partition}/{item.offset}"
+    return Letter(
+        id=ids.derived_id(ids.NAMESPACE, f"dead-letter:{where}"),
+        topic=batch.topic.name,
+        partition=batch.position.partition,
+        kafka_offset=item.offset,
+        key=item.key,
+        event_id=item.event.id if item.event else None,
+        event_type=item.event.type if item.event else None,
+        state="dead",
+        reason=reason,
+        detail=detail[:2_000],
+        attempts=batch.position.attempts + 1,
+        value=item.value,
+    )
+
+
+async def _take_in(tx: Tx, fresh: Sequence[Event], letters: Sequence[Letter]) -> set[UUID]:
+    """Insert all ids into the inbox in one statement; return those that were not there yet."""
+    states = {event.id: "applied" for event in fresh}
+    states |= {one.event_id: "parked" for one in letters if one.event_id is not None}
+    if not states:
+        return set()
+    # Sorted, so that two processes that hold the same records wait for, not block, each other.
+    ordered = sorted(states)
+    rows = bulk.unnest(
+        "taken",
+        {
+            "event_id": (sa.Uuid(), ordered),
+            "state": (sa.Text(), [states[event_id] for event_id in ordered]),
+        },
+    )
+    inserted = await tx.execute(
+        insert(inbox)
+        .from_select(["event_id", "state"], sa.select(rows.c.event_id, rows.c.state))
+        .on_conflict_do_nothing()
+        .returning(inbox.c.event_id)
+    )
+    return set(inserted.scalars())
+
+
+def _count(target: Target, batch: Batch, applied: int, letters: Sequence[Letter]) -> None:
+    group, topic = target.group, batch.topic.name
+    metrics.batch_size.labels(group, topic).observe(len(batch.items))
+    metrics.events_total.labels(group, topic, "applied").inc(applied)
+    duplicates = len(batch.items) - applied - len(letters)
+    metrics.events_total.labels(group, topic, "duplicate").inc(max(duplicates, 0))
+    for one in letters:
+        metrics.dead_letters_total.labels(group, topic, one.reason).inc()
+        logger.error(
+            "dead_letter",
+            group=group,
+            topic=one.topic,
+            partition=one.partition,
+            offset=one.kafka_offset,
+            reason=one.reason,
+            state=one.state,
+        )
