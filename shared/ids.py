@@ -5,9 +5,9 @@ service restored from a backup derives the same id again; fresh facts get a UUID
 """
 
 from datetime import date
-from uuid import UUID, uuid5
+from uuid import UUID
 
-from uuid_utils.compat import uuid7
+from uuid_utils.compat import uuid5, uuid7
 
 NAMESPACE = UUID("6f3a1d0e-6c1b-5a55-9d60-6a5f0d3c7b21")
 

@@ -45,13 +45,15 @@ class Service:
     """A service's parts, as its ``app.py`` puts them together."""
 
     name: str
-    settings: Callable[[], ServiceSettings]
+    settings: Callable[..., ServiceSettings]
     open_context: Callable[[Any, Database, AsyncExitStack], Awaitable[Context]]
     migrations: Path
     routers: tuple[APIRouter, ...] = ()
     handlers: Mapping[str, Handler] = field(default_factory=dict[str, Handler])
     """Topic → batch handler; the consumer group is the service's name."""
     jobs: tuple[Job, ...] = ()
+    streamed: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Path → bytes at most, for routes that read the stream of a body over 256 KiB."""
     after_migrate: Callable[[Any], Awaitable[None]] | None = None
     """Runs at the end of ``migrate`` with the service's context; must be idempotent."""
 

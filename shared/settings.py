@@ -4,10 +4,12 @@ Read from the environment: ``LOYALTY_DATABASE_URL`` and so on for what is the se
 unprefixed names for what all share (``KAFKA_BOOTSTRAP_SERVERS``).
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import AliasChoices, Field, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_DEMO_MARKS = ("insecure", b"insecure".hex())
 
 
 class ServiceSettings(BaseSettings):
@@ -59,3 +61,23 @@ class ServiceSettings(BaseSettings):
             message = "must start with postgresql://"
             raise ValueError(message)
         return f"postgresql+asyncpg://{rest}"
+
+    @model_validator(mode="after")
+    def _refuse_demo_secrets(self) -> Self:
+        """Stop a production process that still has a secret of the demo.
+
+        Those are public, so each is named (or spells in hex) ``insecure``.
+        """
+        if self.environment == "production":
+            names = sorted(
+                name for name in type(self).model_fields if _is_of_the_demo(getattr(self, name))
+            )
+            if names:
+                message = f"insecure secrets of the demo in production: {', '.join(names)}"
+                raise ValueError(message)
+        return self
+
+
+def _is_of_the_demo(value: object) -> bool:
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    return isinstance(text, str) and any(mark in text for mark in _DEMO_MARKS)

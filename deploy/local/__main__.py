@@ -1,5 +1,6 @@
 """``python -m deploy.local {up|down|status|clean|serve}``: the stack without Docker."""
 
+import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Annotated
@@ -7,12 +8,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from deploy.local import control, environment, screen
+from deploy.local import control, screen
 from deploy.local.errors import LocalStackError
-from deploy.local.layout import default_layout, read_json
-from deploy.local.stack import Scope
+from deploy.local.layout import Scope, default_layout, read_env, read_json
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help=__doc__,
+    # Plain tracebacks: typer's own would print the values of passwords beside the code.
+    pretty_exceptions_enable=False,
+)
 console = Console()
 
 Only = Annotated[Scope, typer.Option(help="infra: Kafka, Postgres and mail without the services")]
@@ -24,7 +30,8 @@ def up(only: Only = "all") -> None:
     layout = default_layout()
     with _sentences(), console.status("starting") as status:
         state = control.up(layout, only, tell=_teller(status.update))
-    screen.show_up(console, layout, environment.read(layout))
+    show = screen.show_up if state["scope"] == "all" else screen.show_infra
+    show(console, layout, read_env(layout))
     screen.show_troubles(console, state)
 
 
@@ -60,8 +67,8 @@ def clean() -> None:
 @app.command()
 def serve(only: Only = "all") -> None:
     """Run in the foreground until Ctrl-C; what `up` runs in the background."""
-    with _sentences():
-        control.serve(default_layout(), only)
+    command = control.serve_command(only)
+    os.execv(command[0], command)  # noqa: S606  no shell is what we want
 
 
 @contextmanager

@@ -1,10 +1,7 @@
 """What the commands do: start the supervisor in the background, follow it, end it."""
 
-import asyncio
-import fcntl
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -13,36 +10,13 @@ from typing import Any
 
 from deploy.local import processes
 from deploy.local.errors import LocalStackError
-from deploy.local.layout import CHECKOUT, Layout, read_json
-from deploy.local.stack import Scope, Stack
+from deploy.local.layout import CHECKOUT, Layout, Scope, read_json
 from deploy.local.supervisor import end_orphans
 
 UP_LIMIT_S = 600.0
 """Longer than all limits of the supervisor together: it gives up first, and says why."""
 DOWN_LIMIT_S = 90.0
 FOLLOW_POLL_S = 0.1
-
-
-def serve(layout: Layout, scope: Scope) -> None:
-    """Run the stack in this process until SIGTERM or Ctrl-C; raises if another one runs."""
-    layout.root.mkdir(parents=True, exist_ok=True)
-    with layout.lock.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LocalStackError(f"A supervisor already runs on {layout.root}.") from None
-        end_orphans(layout)
-        asyncio.run(_serve(layout, scope))
-
-
-async def _serve(layout: Layout, scope: Scope) -> None:
-    ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    stack = Stack(layout, scope, os.environ)
-    await stack.run(ended)
-    if stack.supervisor.error:
-        raise LocalStackError(stack.supervisor.error)
 
 
 def supervisor_of(state: dict[str, Any]) -> processes.Identity | None:
@@ -71,8 +45,16 @@ def up(layout: Layout, scope: Scope, *, tell: Callable[[str], None]) -> dict[str
     return _follow(layout, running, tell)
 
 
+def serve_command(scope: Scope) -> list[str]:
+    """Return the command that is the supervisor.
+
+    A module of its own, so that the other commands need not import all that it does.
+    """
+    return [sys.executable, "-m", "deploy.local.serve", scope]
+
+
 def _start_supervisor(layout: Layout, scope: Scope) -> processes.Identity:
-    command = [sys.executable, "-m", "deploy.local", "serve", "--only", scope]
+    command = serve_command(scope)
     layout.log.mkdir(parents=True, exist_ok=True)
     environ = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PERENNIAL_LOCAL_DIR": str(layout.root)}
     with (layout.log / "supervisor.log").open("wb") as log:

@@ -1,21 +1,25 @@
 """What the stack's processes are told: ports, URLs, passwords and keys, as KEY=VALUE."""
 
-import json
-import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from deploy.local import keys as auth
-from deploy.local import ports
-from deploy.local.layout import Layout, read_json, write_private
-from deploy.local.provision import Roles, new_roles
+from deploy.local import keys, ports
+from deploy.local.layout import (
+    API_KEYS,
+    SERVICES,
+    Layout,
+    read_env,
+    read_json,
+    write_private,
+)
+from deploy.local.provision import Roles
 
-SERVICES = ("ingest", "loyalty", "offers", "notify")
 SERVICE_PORTS = {"ingest": 8001, "loyalty": 8002, "offers": 8003, "notify": 8004}
 KAFKA_PORT = 9092
 POSTGRES_PORT = 5432
 SMTP_PORT = 1025
-API_KEYS = ("ADMIN_KEY", "STAFF_KEY", "MARKETER_KEY", "APP_KEY", "TERMINAL_KEY")
+ANY_PORTS = "PERENNIAL_ANY_PORTS"
+"""Set to 1: no usual ports, so that several stacks run side by side (tests do)."""
 TERMINAL = {"TERMINAL_STORE_ID": "demo-store", "TERMINAL_ID": "till-1"}
 IDENTITY_READERS = ("ingest", "loyalty")
 KEY_HOLDER = "ingest"
@@ -53,28 +57,34 @@ def choose(layout: Layout, environ: Mapping[str, str]) -> Chosen:
     Variables that merely repeat what an earlier start wrote to ``.local/env`` (a shell that
     sourced it) do not count as given.
     """
-    kept = _kept_secrets(layout)
+    kept = keys.load(layout)
     given = _given(layout, environ)
-    kafka, postgres, smtp = map(ports.choose, (KAFKA_PORT, POSTGRES_PORT, SMTP_PORT))
-    roles = {name: Roles(name, *passwords) for name, passwords in kept["role_passwords"].items()}
+    choose_port = _any_port if environ.get(ANY_PORTS) else ports.choose
+    kafka, postgres, smtp = map(choose_port, (KAFKA_PORT, POSTGRES_PORT, SMTP_PORT))
     ours = {"KAFKA_BOOTSTRAP_SERVERS": f"{ports.LOOPBACK}:{kafka}"}
     for name in SERVICES:
         if _database_variable(name) in given:
             continue
         base = f"@{ports.LOOPBACK}:{postgres}/{name}"
-        role = roles[name]
+        role = kept.roles[name]
         ours[_database_variable(name)] = (
             f"postgresql://{role.runtime}:{role.runtime_password}{base}"
         )
         ours[f"{name.upper()}_MIGRATION_DATABASE_URL"] = (
             f"postgresql://{role.owner}:{role.owner_password}{base}"
         )
-    ours |= _addresses(smtp, layout) | TERMINAL | kept["keys"]
+    ours |= _service_addresses(choose_port) | TERMINAL | dict(kept.variables)
+    ours |= {
+        "NOTIFY_SMTP_HOST": ports.LOOPBACK,
+        "NOTIFY_SMTP_PORT": str(smtp),
+        "NOTIFY_MAIL_FROM": "shop@perennial.test",
+        "MAIL_DIR": str(layout.mail),
+    }
     return Chosen(
         values=ours | given,
         own=frozenset(ours.keys() - given.keys()),
-        roles=roles,
-        postgres_password=kept["postgres_password"],
+        roles=kept.roles,
+        postgres_password=kept.postgres_password,
         postgres_port=postgres,
         kafka_port=kafka,
         smtp_port=smtp,
@@ -85,14 +95,6 @@ def write(layout: Layout, chosen: Chosen) -> None:
     """Write ``.local/env``; a shell can source it."""
     lines = [f"{name}={value}\n" for name, value in sorted(chosen.values.items())]
     write_private(layout.env, "".join(lines))
-
-
-def read(layout: Layout) -> dict[str, str]:
-    """Return ``.local/env`` as it stands."""
-    if not layout.env.exists():
-        return {}
-    lines = layout.env.read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
 def for_process(
@@ -123,11 +125,14 @@ def _database_variable(service: str) -> str:
     return f"{service.upper()}_DATABASE_URL"
 
 
-def _addresses(smtp: int, layout: Layout) -> dict[str, str]:
-    found = {"NOTIFY_SMTP_HOST": ports.LOOPBACK, "NOTIFY_SMTP_PORT": str(smtp)}
-    found |= {"NOTIFY_MAIL_FROM": "shop@perennial.test", "MAIL_DIR": str(layout.mail)}
+def _any_port(_preferred: int) -> int:
+    return ports.free_port()
+
+
+def _service_addresses(choose_port: Callable[[int], int]) -> dict[str, str]:
+    found: dict[str, str] = {}
     for name, preferred in SERVICE_PORTS.items():
-        port = ports.choose(preferred)
+        port = choose_port(preferred)
         found[f"{name.upper()}_PORT"] = str(port)
         found[f"{name.upper()}_URL"] = f"http://{ports.LOOPBACK}:{port}"
     found["NOTIFY_PUBLIC_URL"] = found["NOTIFY_URL"]
@@ -139,27 +144,9 @@ def _given(layout: Layout, environ: Mapping[str, str]) -> dict[str, str]:
     names = ["KAFKA_BOOTSTRAP_SERVERS"]
     for service in SERVICES:
         names += [_database_variable(service), f"{service.upper()}_MIGRATION_DATABASE_URL"]
-    before, own = read(layout), set(read_json(layout.state).get("own", []))
+    before, own = read_env(layout), set(read_json(layout.state).get("own", []))
     return {
         name: environ[name]
         for name in names
         if environ.get(name) and not (name in own and environ[name] == before.get(name))
     }
-
-
-def _kept_secrets(layout: Layout) -> dict[str, dict[str, str] | str]:
-    """Return the stack's secrets, made on the first start and kept with the data."""
-    kept = read_json(layout.secrets)
-    if not kept:
-        roles = [new_roles(name) for name in SERVICES]
-        kept = {
-            "postgres_password": secrets.token_urlsafe(24),
-            "role_passwords": {
-                role.service: [role.owner_password, role.runtime_password] for role in roles
-            },
-            "keys": {name: auth.new_key() for name in API_KEYS}
-            | {"IDENTITY_KEY": secrets.token_hex(32)}
-            | {"NOTIFY_UNSUBSCRIBE_KEY": secrets.token_hex(32)},
-        }
-        write_private(layout.secrets, json.dumps(kept, indent=2) + "\n")
-    return kept

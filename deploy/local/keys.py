@@ -5,11 +5,10 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
 
-from deploy.local import standin as auth
-from deploy.local.layout import Layout, write_private
+from deploy.local.layout import API_KEYS, SERVICES, Layout, write_private
 from deploy.local.provision import Roles, new_roles
+from shared import auth
 
-API_KEYS = ("ADMIN_KEY", "STAFF_KEY", "MARKETER_KEY", "APP_KEY", "TERMINAL_KEY")
 SIGNING_KEYS = ("IDENTITY_KEY", "NOTIFY_UNSUBSCRIBE_KEY")
 
 
@@ -23,14 +22,14 @@ class Secrets(BaseModel):
     """API and signing keys by the name of their environment variable."""
 
 
-def load(layout: Layout, services: tuple[str, ...]) -> Secrets:
+def load(layout: Layout) -> Secrets:
     """Return the stack's secrets, making those that are missing."""
     kept = Secrets(postgres_password=secrets.token_urlsafe(24), roles={}, variables={})
     if layout.secrets.exists():
         kept = Secrets.model_validate_json(layout.secrets.read_text())
     whole = Secrets(
         postgres_password=kept.postgres_password,
-        roles={name: new_roles(name) for name in services} | dict(kept.roles),
+        roles={name: new_roles(name) for name in SERVICES} | dict(kept.roles),
         variables={name: auth.new_key() for name in API_KEYS}
         | {name: secrets.token_hex(32) for name in SIGNING_KEYS}
         | dict(kept.variables),

@@ -4,7 +4,12 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+Scope = Literal["all", "infra"]
+
+SERVICES = ("ingest", "loyalty", "offers", "notify")
+API_KEYS = ("ADMIN_KEY", "STAFF_KEY", "MARKETER_KEY", "APP_KEY", "TERMINAL_KEY")
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -73,3 +78,11 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     return found
+
+
+def read_env(layout: Layout) -> dict[str, str]:
+    """Return ``.local/env`` as it stands, empty if the file is not there."""
+    if not layout.env.exists():
+        return {}
+    lines = layout.env.read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)

@@ -39,7 +39,6 @@ class Catcher:
 
 async def serve(port: int, folder: Path) -> None:
     """Catch mail until SIGTERM."""
-    folder.mkdir(parents=True, exist_ok=True)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -58,4 +57,6 @@ async def serve(port: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), Path(sys.argv[2])))
+    mails = Path(sys.argv[2])
+    mails.mkdir(parents=True, exist_ok=True)
+    asyncio.run(serve(int(sys.argv[1]), mails))

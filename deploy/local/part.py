@@ -4,7 +4,7 @@ import asyncio
 import signal
 import subprocess
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +24,7 @@ LONG_ENOUGH_S = 60.0
 EXIT_POLL_S = 0.1
 STARTING_POLL_S = 0.25
 READY_POLL_S = 2.0
+KILL_DEADLINE_S = 5.0
 LOG_LIMIT_BYTES = 20 * 1024 * 1024
 
 
@@ -114,7 +115,6 @@ async def _check(part: Part, changed: Callable[[], None]) -> None:
         part.state = "ready"
     elif part.state == "ready":
         part.state = "unready"
-        _cap(part.log)
     if part.state != before:
         changed()
 
@@ -137,26 +137,34 @@ def _cap(log: Path) -> None:
         file.truncate(0)
 
 
+def _cap_all(folder: Path) -> None:
+    for log in folder.glob("*.log"):
+        _cap(log)
+
+
 async def cap_logs(folder: Path, every_s: float = 10.0) -> None:
     """Keep every log of a running stack within its limit."""
     while True:
-        for log in folder.glob("*.log"):
-            _cap(log)
+        _cap_all(folder)
         await asyncio.sleep(every_s)
 
 
-async def end(part: Part) -> None:
-    """End the part's process: its signal, a deadline, SIGKILL for it and its group."""
-    process, identity = part.process, part.identity
-    if process is None or identity is None:
-        part.state = "ended"
-        return
-    identity.send(part.stop_signal)
-    identity.send(signal.SIGCONT)
-    until = time.monotonic() + part.stop_deadline_s
-    while process.poll() is None and time.monotonic() < until:
-        await asyncio.sleep(processes.POLL_S)
-    if process.poll() is None:
-        identity.send(signal.SIGKILL)
-        await asyncio.to_thread(process.wait)
-    part.state, part.identity = "ended", None
+async def end(parts: Sequence[Part]) -> None:
+    """End all of ``parts`` together: their signal, a deadline, SIGKILL for them and their group."""
+    running = [part.process for part in parts if part.process is not None]
+    for part in parts:
+        if part.identity is not None:
+            part.identity.send(part.stop_signal)
+            # A stopped process takes no other signal before this one.
+            part.identity.send(signal.SIGCONT)
+
+    def gone() -> bool:
+        return all(process.poll() is not None for process in running)
+
+    deadline_s = max((part.stop_deadline_s for part in parts), default=0.0)
+    await asyncio.to_thread(processes.wait_until, gone, deadline_s=deadline_s)
+    for part in parts:
+        if part.identity is not None:
+            part.identity.send(signal.SIGKILL)
+        part.state, part.identity = "ended", None
+    await asyncio.to_thread(processes.wait_until, gone, deadline_s=KILL_DEADLINE_S)

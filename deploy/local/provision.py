@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 CONNECT_TIMEOUT_S = 5.0
-CONNECTION_LIMIT = 60
+CONNECTION_LIMIT = 100
 RUNTIME_LIMITS = {
     # The server ends what a frozen process holds; a frozen process could not do it itself.
     "lock_timeout": "1s",

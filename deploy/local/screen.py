@@ -6,26 +6,35 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local import environment
-from deploy.local.layout import Layout
+from deploy.local.layout import API_KEYS, SERVICES, Layout
 
 COLOURS = {"ready": "green", "starting": "yellow", "unready": "yellow", "backoff": "yellow"}
+
+
+def show_infra(console: Console, layout: Layout, values: Mapping[str, str]) -> None:
+    """Show where Kafka and the mails are; the databases' URLs are too long for a table."""
+    where = _table("", "where")
+    where.add_row("Kafka", values["KAFKA_BOOTSTRAP_SERVERS"])
+    where.add_row("mail", str(layout.mail))
+    where.add_row("logs", str(layout.log))
+    console.print(where)
+    console.print(f"Database URLs and keys are in {layout.env}.", soft_wrap=True)
 
 
 def show_up(console: Console, layout: Layout, values: Mapping[str, str]) -> None:
     """Show where everything is and with which keys."""
     where = _table("", "where")
-    for service in environment.SERVICES:
+    for service in SERVICES:
         url = values[f"{service.upper()}_URL"]
         where.add_row(service, f"{url}/docs")
     where.add_row("Kafka", values["KAFKA_BOOTSTRAP_SERVERS"])
     where.add_row("mail", str(layout.mail))
     where.add_row("logs", str(layout.log))
-    keys = _table("role", "API key (Authorization: Bearer …)")
-    for name in environment.API_KEYS:
-        keys.add_row(name.removesuffix("_KEY").lower(), values[name])
+    secrets = _table("role", "API key (Authorization: Bearer …)")
+    for name in API_KEYS:
+        secrets.add_row(name.removesuffix("_KEY").lower(), values[name])
     console.print(where)
-    console.print(keys)
+    console.print(secrets)
     console.print(
         f"The terminal key is for till {values['TERMINAL_ID']} of store "
         f"{values['TERMINAL_STORE_ID']}. All of this is in {layout.env}.",

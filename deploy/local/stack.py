@@ -7,17 +7,15 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 from deploy.local import environment, ports, processes, provision
 from deploy.local.errors import LocalStackError
 from deploy.local.kafka import LocalKafka, jars
-from deploy.local.layout import CHECKOUT, Layout
+from deploy.local.layout import CHECKOUT, SERVICES, Layout, Scope
 from deploy.local.part import Part, cap_logs
 from deploy.local.postgres import LocalPostgres
 from deploy.local.supervisor import Supervisor
-
-Scope = Literal["all", "infra"]
 
 PROCESSES = ("api", "consumer", "relay", "jobs")
 INFRA_LIMIT_S = 90.0
@@ -59,7 +57,7 @@ class Stack:
             raise
         finally:
             # Services first: they finish what they have in hand while Kafka and Postgres are up.
-            await self.supervisor.stop(first=environment.SERVICES)
+            await self.supervisor.stop(first=SERVICES)
 
     async def _start(self, group: asyncio.TaskGroup) -> None:
         await self.supervisor.start(group, await self._infra(), limit_s=INFRA_LIMIT_S)
@@ -130,7 +128,7 @@ class Stack:
         """Bring every service's tables and topics up to date; each is idempotent."""
         self.supervisor.say("migrating databases, creating topics")
         async with asyncio.TaskGroup() as group:
-            for service in environment.SERVICES:
+            for service in SERVICES:
                 group.create_task(self._migrate_one(service))
 
     async def _migrate_one(self, service: str) -> None:
@@ -138,23 +136,19 @@ class Stack:
         told = environment.for_process(self.chosen, self.environ, service, "migrate")
         process = _spawn(_service_command(service, "migrate"), told, log)
         try:
-            async with asyncio.timeout(MIGRATE_LIMIT_S):
-                while process.poll() is None:
-                    await asyncio.sleep(processes.POLL_S)
+            await asyncio.to_thread(process.wait, MIGRATE_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            # Told below, as any other failure.
+            pass
         finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+            process.kill()
+            process.wait()
         if process.returncode != 0:
             message = f"{service} could not migrate. The end of {log}:\n{processes.tail(log)}"
             raise LocalStackError(message)
 
     def _services(self) -> list[Part]:
-        return [
-            self._service(service, process)
-            for service in environment.SERVICES
-            for process in PROCESSES
-        ]
+        return [self._service(service, process) for service in SERVICES for process in PROCESSES]
 
     def _service(self, service: str, process: str) -> Part:
         log = self.layout.log / f"{service}-{process}.log"

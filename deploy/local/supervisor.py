@@ -59,7 +59,7 @@ class Supervisor:
         early = [part for part in self.parts if part.name.startswith(tuple(first))]
         late = [part for part in self.parts if part not in early]
         for stage in (early, late):
-            await asyncio.gather(*(parts.end(part) for part in stage))
+            await parts.end(stage)
             self.tell()
         self.phase = "failed" if self.error else "down"
         self.tell()

@@ -32,6 +32,7 @@ _TRANSIENT = (
     asyncpg.InterfaceError,
     OSError,  # refused and reset connections, time-outs of the client
     PoolTimeoutError,
+    Unavailable,  # a store that lost a race says so itself
 )
 
 _UNSUITABLE = (

@@ -6,7 +6,7 @@ A7/A8 ``commit`` and ``stop`` can hang · A9 a standby may never rejoin · A14 d
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -174,26 +174,3 @@ async def cluster_id(bootstrap: str) -> str:
             message = "Kafka does not tell its cluster id."
             raise unavailable(message) from error
         return str(answer["cluster_id"])
-
-
-async def group_positions(
-    bootstrap: str, groups: Iterable[str], topic: str, partition: int
-) -> dict[str, int | None]:
-    """Return the next offset of each consumer group at one partition, as Kafka knows it.
-
-    A hint: at most a second or two behind the truth in the services' databases. None where the
-    group has not read there. Raises ``Unavailable`` within a few seconds.
-    """
-    where = TopicPartition(topic, partition)
-    positions: dict[str, int | None] = {}
-    async with admin(bootstrap) as client:
-        for group in groups:
-            try:
-                async with asyncio.timeout(CALL_TIMEOUT_S):
-                    offsets = await client.list_consumer_group_offsets(group, partitions=[where])
-            except (TimeoutError, KafkaError, OSError) as error:
-                message = f"Kafka does not tell the offsets of {group}."
-                raise unavailable(message) from error
-            found = offsets.get(where)
-            positions[group] = found.offset if found and found.offset >= 0 else None
-    return positions

@@ -81,6 +81,8 @@ class Consumer:
         self._work: dict[TopicPartition, asyncio.Task[None]] = {}
         self._cluster = ""
         self.ready = False
+        self.applied = 0
+        """Records that this process has settled so far."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until ``stop`` is set.
@@ -185,6 +187,7 @@ class Consumer:
             items = batch.parse(TOPICS[tp.topic], records)
             suspicious = held.position.attempts >= RESTARTS_BEFORE_BISECT
             await self._apply_or_bisect(held, items, suspicious=suspicious)
+            self.applied += len(records)
             held.failures = 0
             held.progress_at = monotonic()
         except Fenced as fenced:

@@ -10,7 +10,7 @@ import asyncio
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from time import monotonic
 
 import sqlalchemy as sa
@@ -244,15 +244,13 @@ class Relay:
         if now - self._gauged_at < GAUGE_EVERY_S:
             return
         self._gauged_at = now
-        count, oldest = 0, None
+        count, age_s = 0, 0.0
         if rows:
-            waiting = sa.select(sa.func.count(), sa.func.min(outbox.c.created_at)).where(
-                outbox.c.published_at.is_(None)
-            )
-            count, oldest = (await connection.execute(waiting)).one()
-        age_s = (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
+            age = sa.func.extract("epoch", sa.func.now() - sa.func.min(outbox.c.created_at))
+            waiting = sa.select(sa.func.count(), age).where(outbox.c.published_at.is_(None))
+            count, age_s = (await connection.execute(waiting)).one()
         metrics.outbox_unpublished.labels(self._service.name).set(count)
-        metrics.outbox_age_seconds.labels(self._service.name).set(age_s)
+        metrics.outbox_age_seconds.labels(self._service.name).set(float(age_s or 0))
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> bool:

@@ -82,7 +82,7 @@ class LocalKafka:
 
     @property
     def log(self) -> Path:
-        """What the JVM itself prints; Kafka's own log lies beside it."""
+        """What the JVM and Kafka say."""
         return self.log_dir / "kafka.log"
 
     def prepare(self) -> None:
@@ -111,7 +111,7 @@ class LocalKafka:
         self.launch()
         if not processes.wait_until(self.ready, deadline_s=START_TIMEOUT_S):
             self.kill()
-            message = f"Kafka was not ready in {START_TIMEOUT_S:.0f} s.\n{self._last_words()}"
+            message = f"Kafka was not ready in {START_TIMEOUT_S:.0f} s.\n{processes.tail(self.log)}"
             raise LocalStackError(message)
 
     def stop(self) -> None:
@@ -143,7 +143,6 @@ class LocalKafka:
         return [
             jars.find_java(),
             *JVM,
-            f"-Dkafka.logs.dir={self.log_dir}",
             f"-Dlog4j2.configurationFile={LOG_CONFIG}",
             "-cp",
             f"{jars.kafka_libs()}/*",
@@ -190,7 +189,7 @@ class LocalKafka:
             raise LocalStackError(self._too_old(done.stderr) or message)
 
     def _why_ended(self) -> str:
-        words = self._last_words()
+        words = processes.tail(self.log)
         return self._too_old(words) or f"Kafka ended while starting.\n{words}"
 
     @staticmethod
@@ -198,10 +197,6 @@ class LocalKafka:
         if "UnsupportedClassVersionError" not in words:
             return None
         return "Kafka needs Java 17 or newer: `apt-get install -y openjdk-17-jre-headless`."
-
-    def _last_words(self) -> str:
-        server_log = self.log_dir / "kafka-server.log"
-        return f"{processes.tail(self.log)}\n{processes.tail(server_log)}"
 
 
 def _new_cluster_id() -> str:

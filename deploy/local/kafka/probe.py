@@ -11,13 +11,15 @@ from deploy.local.ports import LOOPBACK
 
 METADATA = 3
 VERSION = 1
+CORRELATION = 0x7065726E
+MAX_SIZE = 1 << 20
 CLIENT = b"perennial-probe"
 
 
 def broker_ready(port: int, *, timeout_s: float = 1.0) -> bool:
     """Whether the broker on 127.0.0.1:``port`` answers and counts itself as alive."""
     # Header: key, version, correlation id, client id; body: an empty list of topics.
-    request = struct.pack("!hhih", METADATA, VERSION, 1, len(CLIENT)) + CLIENT
+    request = struct.pack("!hhih", METADATA, VERSION, CORRELATION, len(CLIENT)) + CLIENT
     request += struct.pack("!i", 0)
     try:
         with socket.create_connection((LOOPBACK, port), timeout=timeout_s) as connection:
@@ -29,5 +31,6 @@ def broker_ready(port: int, *, timeout_s: float = 1.0) -> bool:
         return False
     if len(head) < 12:
         return False
-    _size, _correlation, brokers = struct.unpack("!iii", head)
-    return bool(brokers > 0)
+    size, correlation, brokers = struct.unpack("!iii", head)
+    # Another protocol's complaint on this port must not read as a broker.
+    return bool(correlation == CORRELATION and len(head) <= size < MAX_SIZE and brokers > 0)

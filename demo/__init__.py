@@ -1,0 +1,1 @@
+"""``make demo``: real supermarket baskets through the whole system, and an audit at the end."""

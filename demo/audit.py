@@ -1,0 +1,182 @@
+"""The audit: what the driver was told against what Postgres holds, by plain SQL.
+
+It asks the services nothing. Each finding is a claim with the number that has to come out.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from shared.db import Database, Tx
+
+Databases = Mapping[str, Database]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the audit."""
+
+    claim: str
+    expected: int
+    found: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the claim is true."""
+        return self.expected == self.found
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """What the driver was answered: receipts and returns by event id, and the money in them."""
+
+    planned: int
+    """Calls that the plan had: sales and returns."""
+    sales: Mapping[UUID, UUID]
+    """Event id → receipt id."""
+    returns: frozenset[UUID]
+    """Event ids."""
+    net_minor: int
+    """Sum of the sales less what was returned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A receipt that belongs to a member, at its current revision."""
+
+    receipt_id: UUID
+    member_id: UUID
+    revision: int
+
+
+async def run(databases: Databases, driver: Driver) -> list[Finding]:
+    """Return all findings; the audit has passed if all hold."""
+    async with databases["ingest"].transaction() as tx:
+        found = [finding async for finding in _recorded(tx, driver)]
+        owned = await _owned(tx)
+    for service in ("loyalty", "offers"):
+        async with databases[service].transaction() as tx:
+            differ = len(owned ^ await _owned(tx))
+        found.append(Finding(f"Receipts on which {service} and ingest differ", 0, differ))
+    async with databases["loyalty"].transaction() as tx:
+        found += [finding async for finding in _books(tx)]
+    open_letters = "SELECT count(*) FROM dead_letter WHERE closed_at IS NULL"
+    unpublished = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
+    found.append(await _anywhere(databases, "Dead letters in any service", open_letters))
+    found.append(await _anywhere(databases, "Events that were never published", unpublished))
+    return found
+
+
+def mails(*, sent: int, caught: int, to_others: int) -> list[Finding]:
+    """Return what the mail catcher says; ``to_others`` counts addresses that never agreed."""
+    return [
+        Finding("E-mails sent, and caught", sent, caught),
+        Finding("E-mail addresses that had not agreed", 0, to_others),
+    ]
+
+
+async def _count(tx: Tx, query: str, **values: object) -> int:
+    result: int | None = await tx.scalar(sa.text(query), values)
+    return int(result or 0)
+
+
+async def _recorded(tx: Tx, driver: Driver) -> AsyncIterator[Finding]:
+    """Lost, double, changed: every yes that the driver was given against ingest's rows."""
+    told = list(driver.sales)
+    answered = len(told) + len(driver.returns)
+    yield Finding("Receipts and returns that got a yes", driver.planned, answered)
+    rows = await tx.execute(
+        sa.text("SELECT event_id, receipt_id FROM receipt WHERE event_id = ANY(:told)"),
+        {"told": told},
+    )
+    stored = {(row[0], row[1]) for row in rows}
+    lost = len(driver.sales.items() - stored)
+    yield Finding("Receipts of these that are lost", 0, lost)
+    twice = await _count(
+        tx,
+        """
+        SELECT count(*) FROM (
+            SELECT 1 FROM receipt
+            GROUP BY store_id, terminal_id, recorded::json->>'business_date',
+                recorded::json->>'receipt_no'
+            HAVING count(*) > 1
+        ) AS twice
+        """,
+    )
+    yield Finding("Receipts recorded twice", 0, twice)
+    returned = await _count(
+        tx,
+        "SELECT count(*) FROM receipt_return WHERE return_id = ANY(:told) AND state = 'applied'",
+        told=list(driver.returns),
+    )
+    yield Finding("Returns of these that were applied", len(driver.returns), returned)
+    money = await _count(
+        tx,
+        "SELECT sum((coalesce(state, recorded)::json->>'total_minor')::bigint)"
+        " FROM receipt WHERE event_id = ANY(:told)",
+        told=told,
+    )
+    yield Finding("Cents in these receipts, net of returns", driver.net_minor, money)
+
+
+async def _owned(tx: Tx) -> set[Owned]:
+    rows = await tx.execute(
+        sa.text("SELECT receipt_id, member_id, revision FROM receipt WHERE member_id IS NOT NULL")
+    )
+    return {Owned(*row) for row in rows}
+
+
+async def _books(tx: Tx) -> AsyncIterator[Finding]:
+    """Double entry: what went in somewhere came out somewhere else, to the point."""
+    yield Finding(
+        "Ledger events that do not sum to zero",
+        0,
+        await _count(
+            tx,
+            "SELECT count(*) FROM (SELECT 1 FROM entry GROUP BY cause_id"
+            " HAVING sum(points) <> 0) AS unbalanced",
+        ),
+    )
+    yield Finding(
+        "Balances that are not their entries' sum",
+        0,
+        await _count(
+            tx,
+            """
+            SELECT count(*) FROM account FULL JOIN (
+                SELECT member_id, account AS kind, sum(points) AS points
+                FROM entry WHERE member_id IS NOT NULL GROUP BY member_id, account
+            ) AS booked USING (member_id, kind)
+            WHERE coalesce(account.balance, 0) <> coalesce(booked.points, 0)
+            """,
+        ),
+    )
+    programme = await _count(tx, "SELECT sum(points) FROM entry WHERE member_id IS NULL")
+    members = await _count(tx, "SELECT sum(balance) FROM account")
+    yield Finding("Programme's plus members' points", 0, programme + members)
+    yield Finding(
+        "Receipts booked at other than their worth",
+        0,
+        await _count(
+            tx,
+            """
+            SELECT count(*) FROM receipt FULL JOIN (
+                SELECT receipt_id, sum(points) AS points FROM entry
+                WHERE receipt_id IS NOT NULL GROUP BY receipt_id
+            ) AS booked USING (receipt_id)
+            WHERE coalesce(receipt.posted, 0) <> coalesce(booked.points, 0)
+            """,
+        ),
+    )
+
+
+async def _anywhere(databases: Databases, claim: str, query: str) -> Finding:
+    """Count in every database; the claim names those that have any."""
+    counts: dict[str, int] = {}
+    for service, database in databases.items():
+        async with database.transaction() as tx:
+            counts[service] = await _count(tx, query)
+    where = ", ".join(f"{service} {count}" for service, count in counts.items() if count)
+    return Finding(f"{claim}: {where}" if where else claim, 0, sum(counts.values()))

@@ -1,0 +1,1 @@
+"""Ingest: takes purchases and returns from tills and apps, each exactly once."""

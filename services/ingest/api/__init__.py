@@ -1,0 +1,1 @@
+"""Routes of ingest: parse, one handler, answer."""

@@ -1,0 +1,229 @@
+"""Bodies of purchases and returns: what a till may say, and its canonical form."""
+
+from datetime import datetime
+from typing import Annotated, Self, TypeVar
+from uuid import UUID
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from services.ingest import domain
+from services.ingest.api import fields
+from shared import identity, ids
+from shared.contracts.purchases import SalesChannel
+from shared.http.models import Request
+
+RECORDED = "purchase.recorded.v1"
+LINES_MAX = 500
+
+
+class MemberReference(Request):
+    """How the member was recognised: exactly one of these."""
+
+    card: fields.Identifier | None = None
+    phone: fields.Identifier | None = None
+    """With its country code, or as dialled in the store's country."""
+    email: fields.Identifier | None = None
+    app_id: fields.Identifier | None = None
+    member_id: UUID | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if len(self._given()) != 1:
+            message = "must have exactly one of card, phone, email, app_id, member_id"
+            raise PydanticCustomError("member", message)
+        return self
+
+    def one(self) -> tuple[str, str]:
+        """Return the kind and the value as sent."""
+        (given,) = self._given()
+        return given
+
+    def _given(self) -> list[tuple[str, str]]:
+        return [(kind, str(value)) for kind, value in vars(self).items() if value is not None]
+
+
+class Line(Request):
+    """One line, its fields in the order of ``contracts.purchases.ReceiptLine``."""
+
+    line_no: fields.LineNo
+    sku: fields.Code
+    category: fields.Label | None = None
+    description: fields.Text | None = None
+    quantity_milli: fields.Quantity = Field(validation_alias="quantity")
+    """At most three decimals, as a string or a number; 0 is real (coupons, free goods)."""
+    unit_price_minor: fields.Amount = 0
+    discount_minor: fields.Amount = 0
+    amount_minor: fields.Amount
+    """Paid for the line, after its discount."""
+
+
+class Tender(Request):
+    """One means of payment."""
+
+    kind: fields.Code
+    amount_minor: fields.Amount
+
+
+class ReturnedLine(Request):
+    """What comes back of one line of the sale."""
+
+    line_no: fields.LineNo
+    quantity_milli: fields.Quantity = Field(validation_alias="quantity")
+    amount_minor: fields.Amount
+
+
+AnyLine = TypeVar("AnyLine", Line, ReturnedLine)
+
+
+def _in_order(lines: tuple[AnyLine, ...]) -> tuple[AnyLine, ...]:
+    """Sort lines by their number: the order in which a till lists them says nothing."""
+    numbers = [line.line_no for line in lines]
+    if len(set(numbers)) < len(numbers):
+        twice = next(number for number in numbers if numbers.count(number) > 1)
+        message = "line_no {line_no} comes more than once"
+        raise PydanticCustomError("duplicate_line_no", message, {"line_no": twice})
+    return tuple(sorted(lines, key=lambda line: line.line_no))
+
+
+def _check_sum(what: str, amounts: list[int], total_minor: int) -> None:
+    difference = sum(amounts) - total_minor
+    if difference:
+        message = "{what} sum to {sum}, total_minor is {total}: the difference is {difference}"
+        raise PydanticCustomError(
+            "total_mismatch",
+            message,
+            {
+                "what": what,
+                "sum": sum(amounts),
+                "total": total_minor,
+                "difference": difference,
+            },
+        )
+
+
+class Purchase(Request):
+    """A sale, as the till made it.
+
+    Dumped to JSON it is the receipt's facts in canonical form: one order of fields and lines,
+    quantities in thousandths, defaults filled in. What is excluded stands beside the facts.
+    """
+
+    store_id: fields.Code
+    terminal_id: fields.Code
+    receipt_no: fields.Code
+    business_date: fields.BusinessDate
+    occurred_at: fields.Instant = Field(exclude=True)
+    """By the till's clock, with its offset."""
+    terminal_seq: fields.RunningNumber | None = Field(default=None, exclude=True)
+    """The till's own running number; shows gaps."""
+    sales_channel: SalesChannel = "pos"
+    member: MemberReference | None = Field(default=None, exclude=True)
+    currency: fields.Currency
+    quote_id: UUID | None = None
+    hold_ids: Annotated[tuple[UUID, ...], Field(max_length=50)] = ()
+    offer_ids: Annotated[tuple[UUID, ...], Field(max_length=50)] = ()
+    lines: Annotated[
+        tuple[Line, ...], Field(min_length=1, max_length=LINES_MAX), AfterValidator(_in_order)
+    ]
+    tenders: Annotated[tuple[Tender, ...], Field(max_length=50)] = ()
+    """Where given, they sum to the total."""
+    total_minor: fields.Amount
+
+    @field_validator("total_minor")
+    @classmethod
+    def _adds_up(cls, total_minor: int, info: ValidationInfo) -> int:
+        # A part that was refused itself is missing here, and was reported already.
+        if "lines" in info.data:
+            _check_sum("lines", [one.amount_minor for one in info.data["lines"]], total_minor)
+        if info.data.get("tenders"):
+            _check_sum("tenders", [one.amount_minor for one in info.data["tenders"]], total_minor)
+        return total_minor
+
+    def to_sale(
+        self, *, received_at: datetime, identity_key: bytes, region: str | None
+    ) -> domain.Sale:
+        """Return the sale; raises ``Malformed`` for an identifier that can not be one."""
+        key = _key(self)
+        receipt_id = key.receipt_id
+        facts = self.__pydantic_serializer__.to_json(self)
+        identifier = _identifier(self.member, identity_key, region)
+        return domain.Sale(
+            receipt_id=receipt_id,
+            event_id=ids.receipt_event_id(receipt_id, RECORDED, 1),
+            key=key,
+            terminal_seq=self.terminal_seq,
+            identifier=identifier,
+            total_minor=self.total_minor,
+            occurred_at=self.occurred_at,
+            received_at=received_at,
+            facts=facts,
+            body_sha256=domain.canonical_hash(
+                facts,
+                occurred_at=self.occurred_at,
+                terminal_seq=self.terminal_seq,
+                identifier=identifier,
+            ),
+        )
+
+
+class OriginalReceipt(Request):
+    """The natural key of the sale that goods come back from."""
+
+    store_id: fields.Code
+    terminal_id: fields.Code
+    receipt_no: fields.Code
+    business_date: fields.BusinessDate
+
+
+class Return(Request):
+    """Goods that came back; a receipt of its own that names the original."""
+
+    store_id: fields.Code
+    terminal_id: fields.Code
+    receipt_no: fields.Code
+    business_date: fields.BusinessDate
+    occurred_at: fields.Instant = Field(exclude=True)
+    original: OriginalReceipt
+    currency: fields.Currency
+    lines: Annotated[
+        tuple[ReturnedLine, ...],
+        Field(min_length=1, max_length=LINES_MAX),
+        AfterValidator(_in_order),
+    ]
+    total_minor: fields.Amount
+
+    @field_validator("total_minor")
+    @classmethod
+    def _adds_up(cls, total_minor: int, info: ValidationInfo) -> int:
+        if "lines" in info.data:
+            _check_sum("lines", [one.amount_minor for one in info.data["lines"]], total_minor)
+        return total_minor
+
+    def to_return(self, *, received_at: datetime) -> domain.Return:
+        """Return the return; its key is kept apart from that of a sale with the same number."""
+        key = _key(self)
+        facts = self.__pydantic_serializer__.to_json(self)
+        return domain.Return(
+            return_id=key.return_id,
+            sale_id=_key(self.original).receipt_id,
+            key=key,
+            occurred_at=self.occurred_at,
+            received_at=received_at,
+            facts=facts,
+            body_sha256=domain.canonical_hash(facts, occurred_at=self.occurred_at),
+        )
+
+
+def _key(body: Purchase | Return | OriginalReceipt) -> domain.ReceiptKey:
+    return domain.ReceiptKey(body.store_id, body.terminal_id, body.business_date, body.receipt_no)
+
+
+def _identifier(
+    member: MemberReference | None, identity_key: bytes, region: str | None
+) -> domain.Identifier | None:
+    if member is None:
+        return None
+    kind, value = member.one()
+    normalised = identity.normalise(kind, value, region=region)
+    return domain.Identifier(kind, identity.identifier_hmac(identity_key, kind, normalised))

@@ -1,0 +1,99 @@
+"""Put ingest together."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from services.ingest import consumer, jobs
+from services.ingest.api import batch, catalogue, credentials, events, purchases
+from services.ingest.context import IngestContext, Positions
+from services.ingest.domain import Outcome, Sale
+from services.ingest.groupcommit import GroupCommit, Limits
+from services.ingest.handlers import credentials as keys
+from services.ingest.handlers import sales
+from services.ingest.settings import IngestSettings
+from shared import identity
+from shared.clock import Clock, SystemClock
+from shared.db import Database, Tx, run_unit
+from shared.kafka import positions
+from shared.service import Service
+
+
+def make_context(
+    settings: IngestSettings, db: Database, *, clock: Clock, positions: Positions
+) -> IngestContext:
+    """Return a context; its group commit is yet to be entered."""
+    identity_key = identity.read_key(settings.identity_key.get_secret_value())
+    # A key per purpose: whoever learns claim tokens learns nothing about identifiers.
+    claim_key = hmac.digest(identity_key, b"claim tokens", hashlib.sha256)
+
+    async def flush(tx: Tx, items: Sequence[Sale]) -> list[Outcome]:
+        return await sales.record(tx, items, claim_key=claim_key)
+
+    limits = Limits(
+        workers=settings.commit_workers,
+        rows_max=settings.commit_rows_max,
+        wait_s=settings.commit_wait_ms / 1000,
+        deadline_s=settings.commit_deadline_s,
+        live_max=settings.queue_live_max,
+        bulk_max=settings.queue_bulk_max,
+    )
+    return IngestContext(
+        db=db,
+        clock=clock,
+        settings=settings,
+        identity_key=identity_key,
+        purchases=GroupCommit[Sale, Outcome](db, flush, limits),
+        positions=positions,
+    )
+
+
+async def _open_context(
+    settings: IngestSettings, db: Database, stack: AsyncExitStack
+) -> IngestContext:
+    context = make_context(settings, db, clock=SystemClock(), positions=_positions(settings))
+    await stack.enter_async_context(context.purchases)
+    return context
+
+
+def _positions(settings: IngestSettings) -> Positions:
+    async def load(topic: str, partition: int, groups: Sequence[str]) -> Mapping[str, int | None]:
+        servers = settings.kafka_bootstrap_servers
+        return await positions.group_positions(servers, groups, topic, partition)
+
+    return load
+
+
+async def _after_migrate(context: IngestContext) -> None:
+    """Store the keys that the environment gives for the first start."""
+
+    async def unit(tx: Tx) -> None:
+        await keys.bootstrap(tx, context.settings, at=context.clock.now())
+
+    await run_unit(context.db, unit)
+
+
+def service() -> Service:
+    """Return ingest's parts."""
+    return Service(
+        name="ingest",
+        settings=IngestSettings,
+        open_context=_open_context,
+        migrations=Path(__file__).parent / "migrations",
+        routers=(
+            purchases.router,
+            batch.router,
+            events.router,
+            catalogue.router,
+            credentials.router,
+        ),
+        handlers=consumer.HANDLERS,
+        jobs=jobs.JOBS,
+        streamed={
+            batch.PATH: batch.BATCH_BYTES_MAX,
+            catalogue.PRODUCTS_PATH: catalogue.PRODUCTS_BYTES_MAX,
+        },
+        after_migrate=_after_migrate,
+    )

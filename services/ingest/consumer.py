@@ -1,0 +1,5 @@
+"""Which events ingest consumes."""
+
+from services.ingest.handlers import members
+
+HANDLERS = {"members": members.on_members}

@@ -1,0 +1,25 @@
+"""What ingest's handlers, routes and jobs are given."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from services.ingest.domain import Outcome, Sale
+from services.ingest.groupcommit import GroupCommit
+from services.ingest.settings import IngestSettings
+from shared.service import Context
+
+Positions = Callable[[str, int, Sequence[str]], Awaitable[Mapping[str, int | None]]]
+"""``(topic, partition, groups)`` → each group's committed offset; None where it is not known.
+
+Answers within a second, also when Kafka is away.
+"""
+
+
+@dataclass(frozen=True)
+class IngestContext(Context):
+    """The common parts, and ingest's own."""
+
+    settings: IngestSettings
+    identity_key: bytes
+    purchases: GroupCommit[Sale, Outcome]
+    positions: Positions

@@ -1,0 +1,1 @@
+"""Use cases of ingest: load, decide, store, announce."""

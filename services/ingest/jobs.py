@@ -1,0 +1,41 @@
+"""Timed work of ingest."""
+
+from datetime import timedelta
+
+from services.ingest.context import IngestContext
+from services.ingest.handlers import members, returns
+from services.ingest.store import members as member_store
+from services.ingest.store import returns as return_store
+from shared.db import Tx, run_unit
+from shared.db.housekeeping import PURGE
+from shared.service import Job
+
+SWEEP_EVERY_S = 60.0
+CHUNK = 200
+"""Most identifiers or sales that one transaction of the sweep looks at."""
+
+
+async def sweep(context: IngestContext) -> None:
+    """Bring together what should have met and did not: receipts and members, returns and sales.
+
+    The locks of both rendezvous make sure that they meet; this is for what they can not know,
+    such as receipts above the limit of one batch, or rows restored from a backup.
+    """
+    while await run_unit(context.db, lambda tx: _attribute(tx, context)):
+        pass
+    while await run_unit(context.db, _release):
+        pass
+
+
+async def _attribute(tx: Tx, context: IngestContext) -> int:
+    since = context.clock.now() - timedelta(days=context.settings.claim_window_days)
+    stranded = await member_store.load_stranded_identifiers(tx, since=since, limit=CHUNK)
+    return await members.sweep(tx, stranded, context) if stranded else 0
+
+
+async def _release(tx: Tx) -> int:
+    stranded = await return_store.load_stranded(tx, limit=CHUNK)
+    return await returns.sweep(tx, stranded) if stranded else 0
+
+
+JOBS = (Job("sweep", every_s=SWEEP_EVERY_S, run=sweep), PURGE)

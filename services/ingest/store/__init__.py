@@ -1,0 +1,1 @@
+"""Tables and queries of ingest; every function takes ``tx`` first."""

@@ -1,0 +1,74 @@
+"""Where an accepted purchase or return has got to."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from services.ingest.store import tables
+from shared.db import Tx
+from shared.db.plumbing import outbox
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A purchase or return that was answered with this event id."""
+
+    kind: str
+    store_id: str
+    terminal_id: str
+    received_at: datetime
+    published_event_id: UUID | None
+    """The event on the topic; None for a return that is withheld or was refused."""
+    state: str = "applied"
+    refusal: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """When the relay published an event, and where the broker put it."""
+
+    published_at: datetime | None
+    partition: int | None
+    kafka_offset: int | None
+
+
+async def load_accepted(tx: Tx, event_id: UUID) -> Accepted | None:
+    """Return what ``event_id`` was the answer to."""
+    receipt = tables.receipt
+    found = (
+        await tx.execute(
+            sa.select(receipt.c.store_id, receipt.c.terminal_id, receipt.c.received_at).where(
+                receipt.c.event_id == event_id
+            )
+        )
+    ).one_or_none()
+    if found is not None:
+        return Accepted("purchase", found[0], found[1], found[2], event_id)
+    back = tables.receipt_return
+    row = (
+        await tx.execute(
+            sa.select(
+                back.c.store_id,
+                back.c.terminal_id,
+                back.c.received_at,
+                back.c.published_event_id,
+                back.c.state,
+                back.c.refusal,
+            ).where(back.c.return_id == event_id)
+        )
+    ).one_or_none()
+    return Accepted("return", *row) if row is not None else None
+
+
+async def load_publication(tx: Tx, event_id: UUID) -> Publication | None:
+    """Return the first publication; None once the outbox has forgotten it (after 7 days)."""
+    query = (
+        sa.select(outbox.c.published_at, outbox.c.partition, outbox.c.kafka_offset)
+        .where(outbox.c.event_id == event_id)
+        .order_by(outbox.c.id)
+        .limit(1)
+    )
+    row = (await tx.execute(query)).one_or_none()
+    return Publication(*row) if row is not None else None

@@ -1,0 +1,121 @@
+"""The tables that only ingest has; those of the plumbing are in ``shared.db.plumbing``."""
+
+import sqlalchemy as sa
+
+METADATA = sa.MetaData()
+
+
+def _instant(name: str, *, nullable: bool = False) -> "sa.Column[object]":
+    return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable)
+
+
+receipt = sa.Table(
+    "receipt",
+    METADATA,
+    sa.Column("receipt_id", sa.Uuid, primary_key=True),
+    sa.Column("event_id", sa.Uuid, nullable=False),
+    sa.Column("body_sha256", sa.LargeBinary, nullable=False),
+    sa.Column("store_id", sa.Text, nullable=False),
+    sa.Column("terminal_id", sa.Text, nullable=False),
+    sa.Column("terminal_seq", sa.BigInteger, nullable=True),
+    _instant("occurred_at"),
+    _instant("received_at"),
+    sa.Column("identified_by", sa.Text, nullable=True),
+    sa.Column("identifier_hmac", sa.LargeBinary, nullable=True),
+    sa.Column("claim_sha256", sa.LargeBinary, nullable=True),
+    sa.Column("member_id", sa.Uuid, nullable=True),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("recorded", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=True),
+    sa.CheckConstraint("revision >= 1", name="receipt_revision"),
+    # A receipt at its first revision has no second copy of its state.
+    sa.CheckConstraint("(state IS NULL) = (revision = 1)", name="receipt_state"),
+)
+"""Every receipt, for ever: the archive, and what a repeat is compared with.
+
+``recorded`` is the net state (JSON of ``contracts.purchases.Receipt``) of revision 1 and never
+changes; ``state`` is that of the current revision once there was a return or an attribution.
+``claim_sha256`` is the hash of the token that an anonymous or unmatched receipt was given.
+"""
+sa.Index("receipt_event", receipt.c.event_id, unique=True)
+sa.Index(
+    "receipt_unmatched",
+    receipt.c.identifier_hmac,
+    postgresql_where=sa.and_(receipt.c.member_id.is_(None), receipt.c.identifier_hmac.is_not(None)),
+)
+sa.Index(
+    "receipt_claim",
+    receipt.c.claim_sha256,
+    unique=True,
+    postgresql_where=receipt.c.claim_sha256.is_not(None),
+)
+
+receipt_return = sa.Table(
+    "receipt_return",
+    METADATA,
+    sa.Column("return_id", sa.Uuid, primary_key=True),
+    sa.Column("sale_id", sa.Uuid, nullable=False),
+    sa.Column("body_sha256", sa.LargeBinary, nullable=False),
+    sa.Column("store_id", sa.Text, nullable=False),
+    sa.Column("terminal_id", sa.Text, nullable=False),
+    _instant("occurred_at"),
+    _instant("received_at"),
+    sa.Column("facts", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("published_event_id", sa.Uuid, nullable=True),
+    sa.Column("refusal", sa.Text, nullable=True),
+    sa.CheckConstraint("state IN ('withheld', 'applied', 'refused')", name="return_state"),
+)
+"""Every return, for ever. ``withheld`` waits for its sale; ``refused`` turned out to take back
+more than the sale had when that arrived."""
+sa.Index(
+    "return_withheld",
+    receipt_return.c.sale_id,
+    postgresql_where=receipt_return.c.state == "withheld",
+)
+
+member = sa.Table(
+    "member",
+    METADATA,
+    sa.Column("member_id", sa.Uuid, primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("merged_into", sa.Uuid, nullable=True),
+)
+"""Members as the ``members`` topic tells them; no personal data."""
+
+member_identifier = sa.Table(
+    "member_identifier",
+    METADATA,
+    sa.Column("identifier_hmac", sa.LargeBinary, primary_key=True),
+    sa.Column("member_id", sa.Uuid, primary_key=True),
+    sa.Column("linked_at", sa.DateTime(timezone=True), nullable=False),
+)
+"""Which member an identifier belongs to. While a card moves from one member to another the two
+events may arrive in either order, so for a moment it can have two; the later link counts."""
+sa.Index("member_identifier_member", member_identifier.c.member_id)
+
+store = sa.Table(
+    "store",
+    METADATA,
+    sa.Column("store_id", sa.Text, primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("time_zone", sa.Text, nullable=False),
+    sa.Column("address", sa.Text, nullable=True),
+    sa.Column("country", sa.Text, nullable=True),
+)
+"""Shops. ``country`` (ISO 3166 alpha-2) reads phone numbers that lack a country code."""
+
+product = sa.Table(
+    "product",
+    METADATA,
+    sa.Column("sku", sa.Text, primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("category", sa.Text, nullable=True),
+    sa.Column("brand", sa.Text, nullable=True),
+    sa.Column("cost_minor", sa.BigInteger, nullable=True),
+    sa.Column("currency", sa.Text, nullable=True),
+)
+"""Articles."""

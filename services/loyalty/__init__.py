@@ -1,0 +1,1 @@
+"""Loyalty: members, and a ledger in which every point is explained."""

@@ -1,0 +1,194 @@
+"""What a member has, and why: balance, entries, lots."""
+
+from dataclasses import asdict
+from datetime import date, datetime
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel
+
+from services.loyalty.api.fields import Ctx
+from services.loyalty.handlers import read
+from shared import auth
+from shared.http import pages
+
+router = APIRouter(prefix="/v1/members/{member_id}", tags=["ledger"])
+
+DESK = Depends(auth.require("terminal", "app", "staff", "admin"))
+OFFICE = Depends(auth.require("app", "staff", "admin"))
+LOTS_MAX = 1_000
+CURSOR: pages.Cursor[int] = pages.Cursor(int)
+
+
+class Expiry(BaseModel):
+    """Points that expire together."""
+
+    at: datetime
+    points: int
+
+
+class ToNext(BaseModel):
+    """What the next tier still asks."""
+
+    tier: str
+    spend_minor: int
+    by: date
+    """Last day on which spending counts for it."""
+
+
+class ToStay(BaseModel):
+    """What keeps the tier for one more year."""
+
+    spend_minor: int
+    by: date
+
+
+class TierView(BaseModel):
+    """Where a member stands; ``name`` is null without a tier."""
+
+    name: str | None
+    to_next: ToNext | None
+    to_stay: ToStay | None
+    spend_this_year_minor: int
+    spend_previous_year_minor: int
+
+
+class BalanceView(BaseModel):
+    """A member's points and tier, as of the newest event in them."""
+
+    available: int
+    pending: int
+    held: int
+    debt: int
+    currency: str
+    currency_value_minor: int
+    """What the available points are worth."""
+    next_expiry: Expiry | None
+    tier: TierView
+    as_of_event_time: datetime | None
+
+
+class ExplainLine(BaseModel):
+    """One line of the receipt and what it is worth."""
+
+    line_no: int
+    amount_minor: int
+    rules: list[str]
+    points_per_unit: int | None
+    points: int
+    words: str
+
+
+class Explain(BaseModel):
+    """Why, in words and as data."""
+
+    words: str
+    why: str
+    programme_version: str | None
+    worth: int
+    """What the receipt is worth at its net state."""
+    posted_before: int
+    """What had been posted for it until then; the entry is the difference."""
+    lines: list[ExplainLine]
+
+
+class EntryView(BaseModel):
+    """One row of a member's ledger."""
+
+    entry_id: int
+    version: int
+    """Of the account; newest first."""
+    points: int
+    balance_after: int
+    cause_id: UUID
+    """Id of the event that caused it."""
+    receipt_id: UUID | None
+    occurred_at: datetime
+    posted_at: datetime
+    explain: Explain
+
+
+class LotView(BaseModel):
+    """Points earned together, with one expiry."""
+
+    lot_id: UUID
+    remaining: int
+    activates_at: datetime
+    expires_at: datetime
+
+
+@router.get("/balance", dependencies=[DESK])
+async def get_balance(member_id: UUID, context: Ctx) -> BalanceView:
+    """Return what the member has now."""
+    async with context.db.transaction() as tx:
+        found = await read.balance(tx, member_id, context)
+    standing, last_day = found.standing, date(found.year, 12, 31)
+    to_next, to_stay = None, None
+    if standing.next_tier is not None and standing.to_next_minor is not None:
+        to_next = ToNext(tier=standing.next_tier, spend_minor=standing.to_next_minor, by=last_day)
+    if standing.to_stay_minor is not None:
+        to_stay = ToStay(spend_minor=standing.to_stay_minor, by=last_day)
+    return BalanceView(
+        available=found.available,
+        # Nothing is pending, held or owed yet: earning is immediate and nothing is spent.
+        pending=0,
+        held=0,
+        debt=0,
+        currency=found.currency,
+        currency_value_minor=found.value_minor,
+        next_expiry=(
+            Expiry(at=found.next_expiry[0], points=found.next_expiry[1])
+            if found.next_expiry
+            else None
+        ),
+        tier=TierView(
+            name=standing.tier,
+            to_next=to_next,
+            to_stay=to_stay,
+            spend_this_year_minor=standing.this_year_minor,
+            spend_previous_year_minor=standing.previous_year_minor,
+        ),
+        as_of_event_time=found.as_of_event_time,
+    )
+
+
+@router.get("/entries", dependencies=[OFFICE])
+async def list_entries(
+    member_id: UUID, context: Ctx, limit: pages.Limit = 50, cursor: pages.CursorText = None
+) -> pages.Page[EntryView]:
+    """List the member's ledger, newest first."""
+    before = CURSOR.decode(cursor)
+    async with context.db.transaction() as tx:
+        rows = await read.entries(tx, member_id, context, before=before, limit=limit + 1)
+    return CURSOR.page([_entry(row) for row in rows], limit, lambda one: one.version)
+
+
+@router.get("/lots", dependencies=[OFFICE])
+async def list_lots(member_id: UUID, context: Ctx) -> pages.Page[LotView]:
+    """List the member's open lots, the next to expire first."""
+    async with context.db.transaction() as tx:
+        found = await read.open_lots(tx, member_id, limit=LOTS_MAX)
+    shown = [
+        LotView(
+            lot_id=one.lot_id,
+            remaining=one.points,
+            activates_at=one.activates_at,
+            expires_at=one.expires_at,
+        )
+        for one in found
+    ]
+    return pages.Page(data=shown, next_cursor=None)
+
+
+def _entry(row: read.Entry) -> EntryView:
+    return EntryView(
+        entry_id=row.entry_id,
+        version=row.version,
+        points=row.points,
+        balance_after=row.balance_after,
+        cause_id=row.cause_id,
+        receipt_id=row.receipt_id,
+        occurred_at=row.occurred_at,
+        posted_at=row.posted_at,
+        explain=Explain.model_validate(asdict(row.explanation)),
+    )

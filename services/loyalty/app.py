@@ -1,0 +1,39 @@
+"""Composition root: settings become a context; routes, handlers and jobs become a service."""
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from services.loyalty import api, consumer, jobs
+from services.loyalty.context import LoyaltyContext
+from services.loyalty.settings import LoyaltySettings, programme
+from shared import identity
+from shared.clock import SystemClock
+from shared.db import Database
+from shared.service import Service
+
+
+async def open_context(
+    settings: LoyaltySettings, db: Database, stack: AsyncExitStack
+) -> LoyaltyContext:
+    """Return what handlers, routes and jobs are given; nothing needs closing."""
+    del stack
+    return LoyaltyContext(
+        db=db,
+        clock=SystemClock(),
+        settings=settings,
+        programme=programme.load(settings.programme_file),
+        identity_key=identity.read_key(settings.identity_key.get_secret_value()),
+    )
+
+
+def service() -> Service:
+    """Return the loyalty service."""
+    return Service(
+        name="loyalty",
+        settings=LoyaltySettings,
+        open_context=open_context,
+        migrations=Path(__file__).parent / "migrations",
+        routers=api.ROUTERS,
+        handlers=consumer.HANDLERS,
+        jobs=jobs.JOBS,
+    )

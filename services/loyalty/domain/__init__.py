@@ -1,0 +1,1 @@
+"""Pure rules of loyalty: no I/O, no clock of its own, whole numbers only."""

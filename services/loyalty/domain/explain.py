@@ -1,0 +1,138 @@
+"""An entry in words: what earned the points, by which rule, with the arithmetic."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from services.loyalty.domain.fold import Posting, TierChange, Why
+from services.loyalty.domain.programme import Programme, Version
+from services.loyalty.domain.settle import FIELDS_PER_LINE
+
+_BECAUSE: dict[str, str] = {
+    "purchase": "Purchase",
+    "return": "Goods came back",
+    "void": "The receipt was voided",
+    "amendment": "The receipt was corrected",
+    "attribution": "The receipt was claimed",
+    "moved_away": "The receipt belongs to another member",
+    "correction": "The receipt has changed",
+}
+
+
+def money(minor: int, programme: Programme) -> str:
+    """Return an amount in words, e.g. ``12.34 USD``."""
+    if not programme.minor_digits:
+        return f"{minor} {programme.currency}"
+    sign = "−" if minor < 0 else ""
+    units, rest = divmod(abs(minor), programme.minor_per_unit)
+    return f"{sign}{units}.{rest:0{programme.minor_digits}} {programme.currency}"
+
+
+def in_short(posting: Posting, programme: Programme) -> str:
+    """Return one sentence about a posting, for messages."""
+    change = posting.change
+    worth, before = change.after.posted, change.before.posted
+    if not before:
+        spent = money(change.after.qualifying_minor, programme)
+        return f"{_BECAUSE[change.why]}: {worth} points for {spent}."
+    return f"{_BECAUSE[change.why]}: now worth {worth} points, {before} were posted before."
+
+
+def tier_reason(change: TierChange, programme: Programme) -> str:
+    """Return one sentence about a change of tier."""
+    spent = money(change.spend_minor, programme)
+    return f"Best net spend of {change.year - 1} and {change.year}: {spent}."
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedLine:
+    """One line of the receipt and what it is worth."""
+
+    line_no: int
+    amount_minor: int
+    rules: tuple[str, ...]
+    points_per_unit: int | None
+    points: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """An entry in words and as data."""
+
+    words: str
+    why: str
+    programme_version: str | None
+    worth: int
+    posted_before: int
+    lines: tuple[ExplainedLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What an entry keeps of how it came about."""
+
+    why: Why
+    worth: int
+    posted_before: int
+    lines: Sequence[int]
+
+
+def explain(
+    recorded: Recorded, points: int, version_name: str | None, programme: Programme
+) -> Explanation:
+    """Render what was recorded with the entry by the titles of that version's rules."""
+    version = programme.by_name.get(version_name) if version_name else None
+    lines = tuple(
+        _line(recorded.lines[at : at + FIELDS_PER_LINE], version, programme)
+        for at in range(0, len(recorded.lines), FIELDS_PER_LINE)
+    )
+    return Explanation(
+        words=_words(recorded, points, lines, _titles(version)),
+        why=recorded.why,
+        programme_version=version_name,
+        worth=recorded.worth,
+        posted_before=recorded.posted_before,
+        lines=lines,
+    )
+
+
+def _titles(version: Version | None) -> Mapping[tuple[str, ...], str]:
+    return {rate.rules: rate.title for rate in version.rates} if version else {}
+
+
+def _words(
+    recorded: Recorded,
+    points: int,
+    lines: Sequence[ExplainedLine],
+    titles: Mapping[tuple[str, ...], str],
+) -> str:
+    because = _BECAUSE.get(recorded.why, recorded.why)
+    if recorded.why == "moved_away":
+        return f"{because}: its {recorded.posted_before} points went with it."
+    by_rule: dict[tuple[str, ...], int] = {}
+    for line in lines:
+        by_rule[line.rules] = by_rule.get(line.rules, 0) + line.points
+    parts = [f"{titles.get(rules, ' + '.join(rules))}: {total}" for rules, total in by_rule.items()]
+    sum_of = f" ({'; '.join(parts)})" if parts else ""
+    if not recorded.posted_before:
+        return f"{because}: {points} points{sum_of}."
+    return (
+        f"{because}: the receipt is worth {recorded.worth} points{sum_of}, "
+        f"{recorded.posted_before} had been posted, so {points:+d}."
+    )
+
+
+def _line(fields: Sequence[int], version: Version | None, programme: Programme) -> ExplainedLine:
+    line_no, amount, index, points = fields
+    paid = money(amount, programme)
+    rate = version.rates[index] if version else None
+    if rate is None:
+        words = f"Line {line_no}: {paid}, {points} points."
+        return ExplainedLine(line_no, amount, (), None, points, words)
+    words = (
+        f"Line {line_no}: {paid} × {rate.points_per_unit} per {programme.currency}"
+        f" = {points} points, rounded down ({rate.title})."
+        if rate.points_per_unit
+        else f"Line {line_no}: {paid} earns nothing ({rate.title})."
+    )
+    return ExplainedLine(line_no, amount, rate.rules, rate.points_per_unit, points, words)

@@ -1,0 +1,262 @@
+"""The fold: receipts at their net state, in; differences to post, out.
+
+A ``Book`` holds what the database knew of the touched receipts and members. ``fold`` brings one
+receipt event into it. Only the highest revision of a receipt counts and only its difference to
+what was posted is posted, so any order, duplication and batching ends in the same book.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from services.loyalty.domain import settle, tiers
+from services.loyalty.domain.programme import Programme, end_of_month
+from services.loyalty.domain.settle import Settlement
+
+Why = Literal["purchase", "return", "void", "amendment", "attribution", "moved_away", "correction"]
+
+_WHY: dict[str, Why] = {
+    "purchase.recorded.v1": "purchase",
+    "purchase.returned.v1": "return",
+    "purchase.voided.v1": "void",
+    "purchase.amended.v1": "amendment",
+    "purchase.attributed.v1": "attribution",
+}
+
+
+class ReceiptRevision(settle.Receipt, Protocol):
+    """A receipt's net state at one revision."""
+
+    @property
+    def receipt_id(self) -> UUID:
+        """Which receipt."""
+        ...
+
+    @property
+    def revision(self) -> int:
+        """Grows with each change of the receipt."""
+        ...
+
+    @property
+    def member_id(self) -> UUID | None:
+        """Whose it is; None while nobody knows."""
+        ...
+
+    @property
+    def store_id(self) -> str:
+        """Where it was printed."""
+        ...
+
+
+class ReceiptEvent(Protocol):
+    """An event that took a receipt to a revision."""
+
+    @property
+    def id(self) -> UUID:
+        """The dedupe key of the event."""
+        ...
+
+    @property
+    def type(self) -> str:
+        """What happened, e.g. ``purchase.returned.v1``."""
+        ...
+
+    @property
+    def time(self) -> datetime:
+        """When that happened."""
+        ...
+
+    @property
+    def data(self) -> ReceiptRevision:
+        """The receipt as it now is."""
+        ...
+
+
+@dataclass(slots=True)
+class ReceiptState:
+    """What was posted for a receipt so far; ``revision`` 0 means that it is new here."""
+
+    member_id: UUID | None = None
+    revision: int = 0
+    posted: int = 0
+    qualifying_minor: int = 0
+    year: int = 0
+    occurred_at: datetime | None = None
+    expires_at: datetime | None = None
+    """Both None as loaded, and where nothing could be earned: there is no lot to write."""
+
+
+@dataclass(slots=True)
+class MemberState:
+    """A member's account and spend."""
+
+    balance: int
+    version: int
+    last_event_at: datetime
+    spend: dict[int, int]
+    tier: str | None
+    changed_years: set[int] = field(default_factory=set[int])
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one event does to one member: from ``before`` to ``after`` of a receipt."""
+
+    event: ReceiptEvent
+    member_id: UUID
+    why: Why
+    before: ReceiptState
+    after: ReceiptState
+    settlement: Settlement
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """Points moved between the programme and a member; positive is to the member."""
+
+    change: Change
+    points: int
+    version: int
+    """The account's version that this posting made."""
+    balance_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class TierChange:
+    """A member moved between tiers because of one event."""
+
+    event: ReceiptEvent
+    member_id: UUID
+    previous: str | None
+    tier: str | None
+    year: int
+    spend_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Points earned together, with one expiry; ``lot_id`` is the receipt's id."""
+
+    member_id: UUID
+    lot_id: UUID
+    points: int
+    activates_at: datetime
+    expires_at: datetime
+
+
+@dataclass(slots=True)
+class LotChanges:
+    """What becomes of the lots of a batch's receipts."""
+
+    new: list[Lot] = field(default_factory=list[Lot])
+    changed: list[Lot] = field(default_factory=list[Lot])
+    gone: list[tuple[UUID, UUID]] = field(default_factory=list[tuple[UUID, UUID]])
+    """(member_id, lot_id)"""
+
+
+@dataclass(slots=True)
+class Book:
+    """The working copy of one batch. ``year`` is the current one: tiers stand as of it."""
+
+    programme: Programme
+    year: int
+    receipts: dict[UUID, ReceiptState]
+    members: dict[UUID, MemberState]
+    postings: list[Posting] = field(default_factory=list[Posting])
+    tier_changes: list[TierChange] = field(default_factory=list[TierChange])
+
+
+def fold(book: Book, event: ReceiptEvent) -> None:
+    """Bring one receipt event into the book; do nothing for a revision that is not newer."""
+    receipt = event.data
+    before = book.receipts.get(receipt.receipt_id)
+    if before is None:
+        if receipt.member_id is None:
+            return  # Anonymous until attributed: nobody to earn, nothing to remember.
+        before = ReceiptState()
+    elif receipt.revision <= before.revision:
+        return
+    settlement = settle.settle(receipt, book.programme)
+    member_id = receipt.member_id
+    after = _settled(receipt, settlement, book.programme.time_zone)
+    book.receipts[receipt.receipt_id] = after
+    why = _WHY.get(event.type, "correction")
+    if before.member_id is not None and before.member_id != member_id:
+        gone = ReceiptState(year=before.year)
+        _apply(book, Change(event, before.member_id, "moved_away", before, gone, settlement))
+        before = ReceiptState(year=after.year)
+    if member_id is not None:
+        _apply(book, Change(event, member_id, why, before, after, settlement))
+
+
+def _settled(receipt: ReceiptRevision, settlement: Settlement, zone: ZoneInfo) -> ReceiptState:
+    local = receipt.occurred_at.astimezone(zone)
+    after = ReceiptState(receipt.member_id, receipt.revision, year=local.year)
+    version = settlement.version
+    if after.member_id is not None and version is not None:
+        after.posted = settlement.points
+        after.qualifying_minor = settlement.qualifying_minor
+        after.occurred_at = receipt.occurred_at
+        after.expires_at = end_of_month(local.year, local.month, version.expiry_months, zone)
+    return after
+
+
+def _apply(book: Book, change: Change) -> None:
+    event, member_id = change.event, change.member_id
+    member = book.members.get(member_id)
+    if member is None:
+        member = book.members[member_id] = MemberState(0, 0, event.time, {}, None)
+    elif event.time > member.last_event_at:
+        member.last_event_at = event.time
+    points = change.after.posted - change.before.posted
+    if points:
+        member.balance += points
+        member.version += 1
+        book.postings.append(Posting(change, points, member.version, member.balance))
+    if _count_spend(member, change.before, change.after):
+        _review_tier(book, member, change)
+
+
+def _count_spend(member: MemberState, before: ReceiptState, after: ReceiptState) -> bool:
+    """Move the receipt's qualifying amount from its old state to the new; whether it moved."""
+    if before.qualifying_minor == after.qualifying_minor and before.year == after.year:
+        return False
+    for receipt, sign in ((before, -1), (after, 1)):
+        if receipt.qualifying_minor:
+            spent = member.spend.get(receipt.year, 0)
+            member.spend[receipt.year] = spent + sign * receipt.qualifying_minor
+            member.changed_years.add(receipt.year)
+    return True
+
+
+def _review_tier(book: Book, member: MemberState, change: Change) -> None:
+    tier = tiers.tier_of(book.programme.tiers, member.spend, book.year)
+    if tier == member.tier:
+        return
+    spend = max(member.spend.get(book.year, 0), member.spend.get(book.year - 1, 0))
+    book.tier_changes.append(
+        TierChange(change.event, change.member_id, member.tier, tier, book.year, spend)
+    )
+    member.tier = tier
+
+
+def lot_changes(
+    before: Mapping[UUID, ReceiptState], after: Mapping[UUID, ReceiptState]
+) -> LotChanges:
+    """Compare receipts as loaded with receipts as folded: one lot for each that is worth points."""
+    changes = LotChanges()
+    for receipt_id, now in after.items():
+        was = before.get(receipt_id)
+        if was is now:
+            continue
+        had = was.member_id if was is not None and was.posted else None
+        has = now.member_id if now.posted else None
+        if had is not None and had != has:
+            changes.gone.append((had, receipt_id))
+        if has is not None and now.occurred_at is not None and now.expires_at is not None:
+            lot = Lot(has, receipt_id, now.posted, now.occurred_at, now.expires_at)
+            (changes.changed if had == has else changes.new).append(lot)
+    return changes

@@ -1,0 +1,93 @@
+"""The programme: what a purchase is worth, as immutable versions compiled to look-ups."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What one currency unit spent in a category earns, and the rules that say so."""
+
+    points_per_unit: int
+    rules: tuple[str, ...]
+    title: str
+    qualifies: bool = True
+    """Whether the amount counts towards a tier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A tier and the net spend in one calendar year that carries it."""
+
+    name: str
+    threshold_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """``points`` points are worth ``minor`` minor units; parts of it are rounded down."""
+
+    points: int
+    minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One immutable version of the rules.
+
+    ``rates[0]`` is the base rate; ``rate_of`` says for each other category which rate applies,
+    as ``(index into rates, points per unit)``: the hot path looks up once a line and decides
+    nothing.
+    """
+
+    version: str
+    effective_from: datetime
+    rates: tuple[Rate, ...]
+    rate_of: Mapping[str | None, tuple[int, int]] = field(hash=False)
+    expiry_months: int
+
+    @property
+    def base(self) -> tuple[int, int]:
+        """Return the rate of every category that no rule names."""
+        return 0, self.rates[0].points_per_unit
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """All versions of the rules, oldest first, and what does not change between them."""
+
+    name: str
+    currency: str
+    minor_per_unit: int
+    time_zone: ZoneInfo
+    worth: Worth
+    tiers: tuple[Tier, ...]
+    """By rising threshold."""
+    versions: tuple[Version, ...]
+    by_name: Mapping[str, Version] = field(hash=False)
+    minor_digits: int
+    """Digits behind the point of an amount: 2 for USD, 0 for JPY."""
+
+    def in_force(self, at: datetime) -> Version | None:
+        """Return the version in force at ``at``; None before the programme began."""
+        for version in reversed(self.versions):
+            if version.effective_from <= at:
+                return version
+        return None
+
+    def value_minor(self, points: int) -> int:
+        """Return what ``points`` are worth in minor units, rounded down."""
+        return points * self.worth.minor // self.worth.points
+
+
+@lru_cache(maxsize=4_096)
+def end_of_month(year: int, month: int, months: int, zone: ZoneInfo) -> datetime:
+    """Return the end of the month that lies ``months`` after ``month`` of ``year``.
+
+    The instant is the first one of the following month in ``zone``, in UTC.
+    """
+    year, month = divmod(year * 12 + month + months, 12)
+    return datetime(year, month + 1, 1, tzinfo=zone).astimezone(UTC)

@@ -1,0 +1,158 @@
+"""What the ledger tells the others, appended to the outbox of the same transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from services.loyalty.domain import explain
+from services.loyalty.domain.fold import Book, Posting, TierChange
+from services.loyalty.domain.members import Identifier, Member
+from services.loyalty.store import members
+from shared import ids
+from shared.contracts.interactions import Consent, ConsentGiven
+from shared.contracts.loyalty import TierChanged, TierMovement
+from shared.contracts.members import (
+    MemberChanged,
+    MemberContact,
+    MemberContactChanged,
+    MemberState,
+)
+from shared.db import Tx, outbox
+from shared.db.outbox import Outgoing
+
+SOURCE = "perennial/loyalty"
+_JSON = TypeAdapter(dict[str, Any])
+
+
+async def on_ledger(tx: Tx, book: Book) -> None:
+    """Announce every posting and every change of tier."""
+    outgoing = [points(posting, book) for posting in book.postings]
+    outgoing += [_tier(change, book) for change in book.tier_changes]
+    if book.tier_changes:
+        outgoing += await _member_states(tx, book.tier_changes)
+    await outbox.append(tx, outgoing)
+
+
+def points(posting: Posting, book: Book) -> Outgoing:
+    """Return a posting's event as JSON, with the fields of ``PointsEarned`` in their order.
+
+    Made without the model: checking values that the ledger itself has just computed would cost
+    more than folding the receipt. A test holds these bytes to the contract.
+    """
+    change, event = posting.change, posting.change.event
+    version = change.settlement.version
+    earned = posting.points > 0
+    event_type = "points.earned.v1" if earned else "points.returned.v1"
+    event_id = ids.derived_id(event.id, event_type)
+    subject = str(change.member_id)
+    value = _JSON.dump_json(
+        {
+            "specversion": "1.0",
+            "id": event_id,
+            "source": SOURCE,
+            "type": event_type,
+            "time": event.time,
+            "subject": subject,
+            "datacontenttype": "application/json",
+            "dataschema": f"urn:perennial:schema:{event_type}",
+            "data": {
+                "member_id": subject,
+                "receipt_id": event.data.receipt_id,
+                "store_id": event.data.store_id,
+                "points": posting.points if earned else -posting.points,
+                "available": posting.balance_after,
+                "expires_at": change.after.expires_at,
+                "programme_version": version.version if version else "none",
+                "explain": explain.in_short(posting, book.programme),
+            },
+        }
+    )
+    return Outgoing("loyalty", subject, event_id=event_id, value=value)
+
+
+def _tier(change: TierChange, book: Book) -> Outgoing:
+    subject = str(change.member_id)
+    announced = TierChanged(
+        # A receipt that moves changes the tier of two members.
+        id=ids.derived_id(change.event.id, f"tier.changed.v1:{subject}"),
+        source=SOURCE,
+        time=change.event.time,
+        subject=subject,
+        data=TierMovement(
+            member_id=change.member_id,
+            previous=change.previous,
+            tier=change.tier,
+            reason=explain.tier_reason(change, book.programme),
+        ),
+    )
+    return Outgoing("loyalty", subject, announced)
+
+
+async def _member_states(tx: Tx, changes: Sequence[TierChange]) -> list[Outgoing]:
+    """Write the last tier of each member to ``members``, which carries it."""
+    newest = {change.member_id: change.tier for change in changes}
+    changed = await members.update_tiers(tx, newest)
+    known = await members.list_identifiers(tx, [member.member_id for member in changed])
+    now = changes[-1].event.time
+    return [state(member, known[member.member_id], at=now) for member in changed]
+
+
+def state(member: Member, identifiers: Sequence[Identifier], *, at: datetime) -> Outgoing:
+    """Return the member's state for ``members``: hashes only, no personal data."""
+    subject = str(member.member_id)
+    announced = MemberChanged(
+        id=ids.derived_id(member.member_id, "member.changed.v1", member.version),
+        source=SOURCE,
+        time=at,
+        subject=subject,
+        data=MemberState.model_validate(
+            {
+                "member_id": member.member_id,
+                "version": member.version,
+                "status": member.status,
+                "enrolled_at": member.enrolled_at,
+                "tier": member.tier,
+                "locale": member.profile.locale,
+                "time_zone": member.profile.time_zone,
+                "home_store": member.profile.home_store,
+                "identifiers": [{"kind": one.kind, "hmac": one.hmac} for one in identifiers],
+            }
+        ),
+    )
+    return Outgoing("members", subject, announced)
+
+
+def contact(member: Member, *, at: datetime) -> Outgoing:
+    """Return how to reach the member, for ``member-contacts``."""
+    subject = str(member.member_id)
+    announced = MemberContactChanged(
+        id=ids.derived_id(member.member_id, "member.contact_changed.v1", member.version),
+        source=SOURCE,
+        time=at,
+        subject=subject,
+        data=MemberContact(
+            member_id=member.member_id,
+            version=member.version,
+            name=member.profile.name,
+            email=member.profile.email,
+            phone=member.profile.phone,
+            locale=member.profile.locale,
+            time_zone=member.profile.time_zone,
+        ),
+    )
+    return Outgoing("member-contacts", subject, announced)
+
+
+def consent_given(consent: Consent, ordinal: int) -> Outgoing:
+    """Return a consent with its evidence, for ``interactions``."""
+    subject = str(consent.member_id)
+    announced = ConsentGiven(
+        id=ids.derived_id(consent.member_id, "consent.given.v1", ordinal),
+        source=SOURCE,
+        time=consent.evidence.recorded_at,
+        subject=subject,
+        data=consent,
+    )
+    return Outgoing("interactions", subject, announced)

@@ -1,0 +1,91 @@
+"""What screens and tills ask of the ledger."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.loyalty.context import LoyaltyContext
+from services.loyalty.domain import tiers
+from services.loyalty.domain.explain import Explanation, Recorded, explain
+from services.loyalty.domain.fold import Lot
+from services.loyalty.domain.tiers import Standing
+from services.loyalty.handlers import enrol
+from services.loyalty.store import lots, reads
+from shared.db import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Where a member stands now."""
+
+    available: int
+    value_minor: int
+    currency: str
+    next_expiry: tuple[datetime, int] | None
+    standing: Standing
+    year: int
+    as_of_event_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of the ledger, explained."""
+
+    entry_id: int
+    version: int
+    points: int
+    balance_after: int
+    cause_id: UUID
+    receipt_id: UUID | None
+    occurred_at: datetime
+    posted_at: datetime
+    explanation: Explanation
+
+
+async def balance(tx: Tx, member_id: UUID, context: LoyaltyContext) -> Balance:
+    """Return a member's points, tier and next expiry; 404 for nobody's id."""
+    await enrol.get(tx, member_id)
+    programme, now = context.programme, context.clock.now()
+    year = now.astimezone(programme.time_zone).year
+    available, last_event_at = await reads.load_account(tx, member_id)
+    spend = await reads.load_spend(tx, member_id)
+    return Balance(
+        available=available,
+        value_minor=programme.value_minor(available),
+        currency=programme.currency,
+        next_expiry=await lots.next_expiry(tx, member_id, now),
+        standing=tiers.standing(programme.tiers, spend, year),
+        year=year,
+        as_of_event_time=last_event_at,
+    )
+
+
+async def entries(
+    tx: Tx, member_id: UUID, context: LoyaltyContext, *, before: int | None, limit: int
+) -> list[Entry]:
+    """Return a member's entries, newest first, each with its explanation."""
+    await enrol.get(tx, member_id)
+    rows = await reads.list_entries(tx, member_id, before=before, limit=limit)
+    return [
+        Entry(
+            entry_id=row.entry_id,
+            version=row.account_version,
+            points=row.points,
+            balance_after=row.balance_after,
+            cause_id=row.cause_id,
+            receipt_id=row.receipt_id,
+            occurred_at=row.occurred_at,
+            posted_at=row.posted_at,
+            explanation=explain(
+                Recorded(**row.explain), row.points, row.programme_version, context.programme
+            ),
+        )
+        for row in rows
+    ]
+
+
+async def open_lots(tx: Tx, member_id: UUID, *, limit: int) -> Sequence[Lot]:
+    """Return a member's lots with something left, the next to expire first."""
+    await enrol.get(tx, member_id)
+    return await lots.list_lots(tx, member_id, limit=limit)

@@ -1,0 +1,134 @@
+"""Loyalty's own tables."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSON
+
+METADATA = sa.MetaData()
+_INSTANT = sa.DateTime(timezone=True)
+_NOW = sa.text("now()")
+
+AVAILABLE = "available"
+"""A member's account: points that can be spent."""
+ISSUED = "issued"
+"""The programme's account: what it owes, as the negative sum of what it gave out."""
+
+member = sa.Table(
+    "member",
+    METADATA,
+    sa.Column("member_id", sa.Uuid, primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("status", sa.Text, nullable=False, server_default="active"),
+    sa.Column("external_id", sa.Text, nullable=True),
+    sa.Column("name", sa.Text, nullable=True),
+    sa.Column("email", sa.Text, nullable=True),
+    sa.Column("phone", sa.Text, nullable=True),
+    sa.Column("birth_date", sa.Date, nullable=True),
+    sa.Column("locale", sa.Text, nullable=True),
+    sa.Column("time_zone", sa.Text, nullable=True),
+    sa.Column("home_store", sa.Text, nullable=True),
+    sa.Column("tier", sa.Text, nullable=True),
+    sa.Column("enrolled_at", _INSTANT, nullable=False),
+    sa.Column("request_sha256", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("external_id", name="member_external_id"),
+    sa.CheckConstraint("status IN ('active', 'merged', 'erased')", name="member_status"),
+)
+"""Who is in the programme. ``tier`` follows the spend, so that ``members`` can announce it."""
+
+identifier = sa.Table(
+    "identifier",
+    METADATA,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("hmac", sa.Text, primary_key=True),
+    sa.Column("member_id", sa.Uuid, sa.ForeignKey("member.member_id"), nullable=False),
+    sa.Column("masked", sa.Text, nullable=False),
+    sa.Column("added_at", _INSTANT, nullable=False, server_default=_NOW),
+    sa.CheckConstraint("kind IN ('card', 'phone', 'email', 'app_id')", name="identifier_kind"),
+)
+"""What a member is recognised by: keyed hashes, never the number itself."""
+sa.Index("identifier_member", identifier.c.member_id)
+
+account = sa.Table(
+    "account",
+    METADATA,
+    sa.Column("member_id", sa.Uuid, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("balance", sa.BigInteger, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("last_event_at", _INSTANT, nullable=False),
+    sa.CheckConstraint("balance >= 0 OR kind = 'debt'", name="account_not_overdrawn"),
+    # Free space in each page keeps an update of a balance on its page, away from the index.
+    postgresql_with={"fillfactor": 70},
+)
+"""A member's running balances; no foreign key, since a purchase may arrive before its member."""
+
+entry = sa.Table(
+    "entry",
+    METADATA,
+    sa.Column("entry_id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("cause_id", sa.Uuid, nullable=False),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("points", sa.BigInteger, nullable=False),
+    sa.Column("member_id", sa.Uuid, nullable=True),
+    sa.Column("account_version", sa.BigInteger, nullable=True),
+    sa.Column("balance_after", sa.BigInteger, nullable=True),
+    sa.Column("receipt_id", sa.Uuid, nullable=True),
+    sa.Column("programme_version", sa.Text, nullable=True),
+    sa.Column("explain", JSON, nullable=True),
+    sa.Column("occurred_at", _INSTANT, nullable=False),
+    sa.Column("posted_at", _INSTANT, nullable=False, server_default=_NOW),
+    sa.CheckConstraint("points <> 0", name="entry_moves_something"),
+    sa.CheckConstraint(
+        "(member_id IS NULL) = (account_version IS NULL)"
+        " AND (member_id IS NULL) = (balance_after IS NULL)",
+        name="entry_member_leg",
+    ),
+)
+"""The ledger: append-only, the runtime role may neither change nor delete a row.
+
+The rows of one cause sum to zero. Details stand on the member's row; the programme's row beside
+it is only the other side. ``explain`` is json and not jsonb: it is written a million times a day,
+read a few times, and keeps the text it was given.
+"""
+sa.Index(
+    "entry_chain",
+    entry.c.member_id,
+    entry.c.account,
+    entry.c.account_version,
+    unique=True,
+    postgresql_where=entry.c.member_id.is_not(None),
+)
+
+lot = sa.Table(
+    "lot",
+    METADATA,
+    sa.Column("member_id", sa.Uuid, primary_key=True),
+    sa.Column("lot_id", sa.Uuid, primary_key=True),
+    sa.Column("points", sa.BigInteger, nullable=False),
+    sa.Column("remaining", sa.BigInteger, nullable=False),
+    sa.Column("activates_at", _INSTANT, nullable=False),
+    sa.Column("expires_at", _INSTANT, nullable=False),
+    sa.CheckConstraint("points > 0 AND remaining BETWEEN 0 AND points", name="lot_remaining"),
+)
+"""Points earned together, with one expiry. A lot from a receipt has the receipt's id."""
+
+receipt = sa.Table(
+    "receipt",
+    METADATA,
+    sa.Column("receipt_id", sa.Uuid, primary_key=True),
+    sa.Column("member_id", sa.Uuid, nullable=True),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("posted", sa.BigInteger, nullable=False),
+    sa.Column("qualifying_minor", sa.BigInteger, nullable=False),
+    sa.Column("year", sa.SmallInteger, nullable=False),
+)
+"""What was posted so far for each receipt, at its highest revision."""
+
+qualifying_spend = sa.Table(
+    "qualifying_spend",
+    METADATA,
+    sa.Column("member_id", sa.Uuid, primary_key=True),
+    sa.Column("year", sa.SmallInteger, primary_key=True),
+    sa.Column("amount_minor", sa.BigInteger, nullable=False),
+    postgresql_with={"fillfactor": 70},
+)
+"""Net spend that counts towards a tier, by calendar year of the programme's time zone."""

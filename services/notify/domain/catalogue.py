@@ -1,0 +1,82 @@
+"""The templates that come with notify, and the sample values every template is tried with."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.notify.domain import matrix, planning
+from services.notify.domain.templates import Compiled, Source, compile_source
+
+
+@dataclass(frozen=True, slots=True)
+class ShippedTemplate:
+    """Version 0 of a template, which holds until a marketer saves another."""
+
+    code: str
+    topic: matrix.Topic
+    source: Source
+    compiled: Compiled
+
+
+@dataclass(frozen=True, slots=True)
+class _Shipped:
+    topic: matrix.Topic
+    subject: str
+    inbox_title: str
+
+
+_SHIPPED: Mapping[str, _Shipped] = {
+    planning.DIGEST: _Shipped(
+        "offers",
+        "{% if offers|length == 1 %}{{ offers_first.title }}{% else %}"
+        "{{ offers|length }} offers picked for you{% endif %}",
+        "{% if offers|length == 1 %}{{ offers_first.title }}{% else %}"
+        "{{ offers|length }} new offers on your card{% endif %}",
+    ),
+    planning.POINTS: _Shipped(
+        "points",
+        "You earned {{ points.earned }} points",
+        "You earned {{ points.earned }} points",
+    ),
+}
+
+
+def compile_shipped(read: Callable[[str], str]) -> dict[str, ShippedTemplate]:
+    """Compile the shipped templates; ``read`` gives the text of a file of ``templates/``."""
+    found: dict[str, ShippedTemplate] = {}
+    for code, shipped in _SHIPPED.items():
+        source = Source(
+            subject=shipped.subject,
+            mjml=read(f"{code}.mjml"),
+            text=read(f"{code}.txt"),
+            inbox_title=shipped.inbox_title,
+            inbox_text=read(f"{code}.inbox.txt"),
+        )
+        found[code] = ShippedTemplate(code, shipped.topic, source, compile_source(source))
+    return found
+
+
+def sample_values() -> dict[str, Any]:
+    """Return values as a template gets them: what a preview shows, and what saving tries."""
+    offers = [
+        {
+            "title": "20% off bananas",
+            "reason": "You buy bananas about every 9 days",
+            "discount": "20% off",
+            "valid_until": "29 November 2026",
+        },
+        {
+            "title": "1.00 USD off green tea",
+            "reason": "It is time for a new box",
+            "discount": "1.00 USD off",
+            "valid_until": "29 November 2026",
+        },
+    ]
+    return {
+        "programme": {"name": "Perennial"},
+        "member": {"first_name": "Ada", "name": "Ada Example"},
+        "offers": offers,
+        "offers_first": offers[0],
+        "points": {"earned": 120, "available": 1480, "explain": "1 point per USD"},
+        "unsubscribe_url": "https://example.org/u/preview",
+    }

@@ -1,0 +1,1 @@
+"""Use cases of notify: learn, ask for messages, decide, send, choose."""

@@ -1,0 +1,1 @@
+"""Personal offers: what a member usually buys, discounts for it, quotes and redemption."""

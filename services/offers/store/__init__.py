@@ -1,0 +1,1 @@
+"""Tables and queries; every function takes ``tx`` first."""

@@ -1,0 +1,217 @@
+"""Receipts as profiles know them, and the sums they add up to."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+
+from services.offers.domain.habits import Change, Changes, Key, Line, Receipt
+from services.offers.store.tables import Row, member_category, member_product, member_total, receipt
+from shared.db import Tx, bulk
+
+_SUMS = ("purchases", "weight", "lines", "discounted_lines", "quantity_milli", "spend_minor")
+_INSTANT = sa.DateTime(timezone=True)
+
+
+async def upsert_receipts(
+    tx: Tx, receipts: Iterable[Receipt]
+) -> list[tuple[Receipt | None, Receipt]]:
+    """Keep the highest revision of each receipt; return (before, now) of those that moved.
+
+    One statement decides and reads the state before (RETURNING old), so two partitions that hold
+    two revisions of one receipt (before and after its attribution) cannot both add it. Give each
+    receipt once; rows are taken in the order of their ids, which keeps batches from deadlocking.
+    """
+    by_id = {one.receipt_id: one for one in receipts}
+    if not by_id:
+        return []
+    ordered = [by_id[receipt_id] for receipt_id in sorted(by_id)]
+    rows = bulk.unnest(
+        "r",
+        {
+            "receipt_id": (sa.Uuid(), [one.receipt_id for one in ordered]),
+            "revision": (sa.Integer(), [one.revision for one in ordered]),
+            "member_id": (sa.Uuid(), [one.member_id for one in ordered]),
+            "bought_at": (_INSTANT, [one.bought_at for one in ordered]),
+            "currency": (sa.Text(), [one.currency for one in ordered]),
+            "lines": (sa.Text(), [_dump_lines(one.lines) for one in ordered]),
+            # unnest would flatten an array of arrays: the ids travel as one text each.
+            "offer_ids": (sa.Text(), [_dump_ids(one.offer_ids) for one in ordered]),
+        },
+    )
+    columns = ["receipt_id", "revision", "member_id", "bought_at", "currency"]
+    source = sa.select(
+        *(rows.c[name] for name in columns),
+        sa.cast(rows.c.lines, JSONB),
+        sa.cast(rows.c.offer_ids, ARRAY(sa.Uuid)),
+    )
+    statement = insert(receipt).from_select([*columns, "lines", "offer_ids"], source)
+    written = ("revision", "member_id", "bought_at", "currency", "lines", "offer_ids")
+    upsert = statement.on_conflict_do_update(
+        index_elements=[receipt.c.receipt_id],
+        set_={name: statement.excluded[name] for name in written},
+        where=receipt.c.revision < statement.excluded.revision,
+    ).returning(
+        receipt.c.receipt_id,
+        *(sa.literal_column(f"old.{c.name}", c.type).label(f"old_{c.name}") for c in receipt.c),
+    )
+    found = (await tx.execute(upsert)).mappings().all()
+    return [(_before(row), by_id[row["receipt_id"]]) for row in found]
+
+
+def _dump_lines(lines: Sequence[Line]) -> str:
+    return json.dumps(
+        [
+            {
+                "s": line.sku,
+                "c": line.category,
+                "q": line.quantity_milli,
+                "a": line.amount_minor,
+                "d": line.discount_minor,
+            }
+            for line in lines
+        ]
+    )
+
+
+def _dump_ids(ids: Sequence[UUID]) -> str:
+    return "{" + ",".join(str(one) for one in ids) + "}"
+
+
+def _before(row: Row) -> Receipt | None:
+    if row["old_receipt_id"] is None:
+        return None
+    return Receipt(
+        receipt_id=row["old_receipt_id"],
+        revision=row["old_revision"],
+        member_id=row["old_member_id"],
+        bought_at=row["old_bought_at"],
+        currency=row["old_currency"],
+        lines=tuple(
+            Line(line["s"], line["c"], line["q"], line["a"], line["d"]) for line in row["old_lines"]
+        ),
+        offer_ids=tuple(row["old_offer_ids"]),
+    )
+
+
+async def upsert_changes(tx: Tx, changes: Changes) -> None:
+    """Add the differences of a batch; what lost a purchase gets its times from the receipts."""
+    # By the number, which Postgres orders by as well; comparing UUID objects costs ten times more.
+    members = sorted(changes.members.items(), key=lambda item: item[0].int)
+    await _add(tx, member_total, {"member_id": (sa.Uuid(), [key for key, _ in members])}, members)
+    for table, thing, found in (
+        (member_product, "sku", changes.products),
+        (member_category, "category", changes.categories),
+    ):
+        ordered = sorted(found.items(), key=lambda item: (item[0][0].int, item[0][1]))
+        await _add(tx, table, _key_columns(thing, [key for key, _ in ordered]), ordered)
+    if changes.lost_members:
+        await _settle_members(tx, sorted(changes.lost_members))
+    if changes.lost_products:
+        await _settle(tx, member_product, "sku", sorted(changes.lost_products))
+    if changes.lost_categories:
+        await _settle(tx, member_category, "category", sorted(changes.lost_categories))
+
+
+def _key_columns(thing: str, keys: Sequence[Key]) -> dict[str, bulk.Column]:
+    return {
+        "member_id": (sa.Uuid(), [member_id for member_id, _ in keys]),
+        thing: (sa.Text(), [name for _, name in keys]),
+    }
+
+
+async def _add(
+    tx: Tx, table: sa.Table, keys: dict[str, bulk.Column], ordered: Sequence[tuple[Any, Change]]
+) -> None:
+    """Add to the sums of ``table`` in one statement; ``keys`` and ``ordered`` are side by side."""
+    if not ordered:
+        return
+    found = [change for _, change in ordered]
+    columns = dict(keys)
+    if table is member_product:
+        columns["category"] = (sa.Text(), [change.category for change in found])
+    for name in _SUMS:
+        columns[name] = (table.c[name].type, [getattr(change, name) for change in found])
+    columns["first_at"] = (_INSTANT, [change.first_at for change in found])
+    columns["last_at"] = (_INSTANT, [change.last_at for change in found])
+    rows = bulk.unnest("c", columns)
+    statement = insert(table).from_select(
+        list(columns), sa.select(*(rows.c[name] for name in columns))
+    )
+    new = statement.excluded
+    updates: dict[str, Any] = {name: table.c[name] + new[name] for name in _SUMS}
+    updates["first_at"] = sa.func.least(table.c.first_at, new.first_at)
+    updates["last_at"] = sa.func.greatest(table.c.last_at, new.last_at)
+    if table is member_product:
+        updates["category"] = sa.func.greatest(table.c.category, new.category)
+    await tx.execute(
+        statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=updates)
+    )
+
+
+async def _settle_members(tx: Tx, member_ids: Sequence[UUID]) -> None:
+    """Delete totals without purchases left; read the times of the others from the receipts."""
+    lost = bulk.unnest("k", {"member_id": (sa.Uuid(), member_ids)})
+    await tx.execute(
+        member_total.delete().where(
+            member_total.c.member_id.in_(sa.select(lost.c.member_id)),
+            member_total.c.purchases <= 0,
+        )
+    )
+    times = (
+        sa.select(
+            receipt.c.member_id,
+            sa.func.min(receipt.c.bought_at).label("first_at"),
+            sa.func.max(receipt.c.bought_at).label("last_at"),
+        )
+        .where(
+            receipt.c.member_id.in_(sa.select(lost.c.member_id)),
+            sa.func.jsonb_array_length(receipt.c.lines) > 0,
+        )
+        .group_by(receipt.c.member_id)
+        .subquery("t")
+    )
+    await tx.execute(
+        member_total.update()
+        .values(first_at=times.c.first_at, last_at=times.c.last_at)
+        .where(member_total.c.member_id == times.c.member_id)
+    )
+
+
+async def _settle(tx: Tx, table: sa.Table, thing: str, keys: Sequence[Key]) -> None:
+    """As ``_settle_members``, for products or categories."""
+    lost = bulk.unnest("k", _key_columns(thing, keys))
+    this = sa.and_(table.c.member_id == lost.c.member_id, table.c[thing] == lost.c[thing])
+    await tx.execute(table.delete().where(this, table.c.purchases <= 0))
+    letter = "s" if thing == "sku" else "c"
+    line = (
+        sa.func.jsonb_array_elements(receipt.c.lines)
+        .table_valued(sa.column("value", JSONB), name="line")
+        .render_derived()
+        .lateral()
+    )
+    times = (
+        sa.select(
+            lost.c.member_id,
+            lost.c[thing],
+            sa.func.min(receipt.c.bought_at).label("first_at"),
+            sa.func.max(receipt.c.bought_at).label("last_at"),
+            sa.func.max(line.c.value["c"].astext).label("till_category"),
+        )
+        .select_from(lost)
+        .join(receipt, receipt.c.member_id == lost.c.member_id)
+        .join(line, line.c.value[letter].astext == lost.c[thing])
+        .group_by(lost.c.member_id, lost.c[thing])
+        .subquery("t")
+    )
+    values: dict[str, Any] = {"first_at": times.c.first_at, "last_at": times.c.last_at}
+    if table is member_product:
+        values["category"] = times.c.till_category
+    await tx.execute(
+        table.update()
+        .values(values)
+        .where(table.c.member_id == times.c.member_id, table.c[thing] == times.c[thing])
+    )

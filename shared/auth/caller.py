@@ -1,0 +1,36 @@
+"""Who is calling, once the key has been verified."""
+
+from dataclasses import dataclass
+
+from shared.contracts.credentials import Role
+from shared.errors import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The owner of a valid key. ``store_id`` and ``terminal_id`` are set for terminals."""
+
+    key_id: str
+    role: Role
+    store_id: str | None = None
+    terminal_id: str | None = None
+
+    def check_terminal(self, store_id: str, terminal_id: str | None = None) -> None:
+        """Raise ``Refused`` (403) if a terminal's key speaks for another store or terminal.
+
+        Only keys of role ``terminal`` are bound. Leave ``terminal_id`` out where the store alone
+        matters.
+        """
+        if self.role != "terminal":
+            return
+        other_store = store_id != self.store_id
+        # A key without a terminal id is good for every terminal of its store.
+        other_terminal = (
+            terminal_id is not None
+            and self.terminal_id is not None
+            and terminal_id != self.terminal_id
+        )
+        if other_store or other_terminal:
+            raise Refused(
+                "wrong_terminal", "This key belongs to another store or terminal.", status=403
+            )

@@ -1,0 +1,123 @@
+"""``require``: the FastAPI dependency that lets a request in, or not."""
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from fastapi import Depends, Request
+from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
+from fastapi.security.base import SecurityBase
+
+from shared import metrics
+from shared.auth.caller import Caller
+from shared.auth.keys import parse_key
+from shared.auth.ring import Keyring
+from shared.contracts.credentials import Role
+from shared.errors import Refused
+
+FAILURES_PER_WINDOW = 20
+WINDOW_S = 60.0
+TRACKED_MAX = 10_000
+
+_BEARER = b"bearer "
+_LONGEST_HEADER = 256
+
+
+class Require(SecurityBase):
+    """Verifies ``Authorization: Bearer <key>`` and the key's role."""
+
+    def __init__(self, *roles: Role) -> None:
+        """Allow ``roles``."""
+        # FastAPI writes these two into the OpenAPI document.
+        self.model = HTTPBearerModel(
+            description="An API key, `prn_…`.", bearerFormat="prn_<id>_<secret>"
+        )
+        self.scheme_name = "api_key"
+        self.roles: frozenset[Role] = frozenset(roles)
+
+    async def __call__(self, request: Request) -> Caller:
+        """Return the caller; raises ``Refused`` 401, 403 or 429, or ``Unavailable``."""
+        state = request.app.state
+        ring: Keyring = state.keyring
+        presented = _bearer(request)
+        found = await ring.verify(presented, state.context.clock.now()) if presented else "missing"
+        if isinstance(found, str):
+            raise _refusal(request, state.auth_failures, found)
+        ring.check_fresh(found.role)
+        if found.role not in self.roles:
+            raise Refused("forbidden", "This key's role does not allow this call.", status=403)
+        return found.caller
+
+
+def require(*roles: Role) -> Require:
+    """Return the dependency that allows only callers of one of ``roles``."""
+    return Require(*roles)
+
+
+async def _anyone() -> None:
+    """Mark a route as open to the world."""
+
+
+public: Final[Any] = Depends(_anyone)
+"""``dependencies=[auth.public]``: this route needs no key, on purpose (a signed link, say)."""
+
+
+def is_guarded(call: Callable[..., Any] | None) -> bool:
+    """Whether a dependency decides on access: ``require`` or ``public``."""
+    return isinstance(call, Require) or call is _anyone
+
+
+def _bearer(request: Request) -> bytes | None:
+    for name, value in request.scope["headers"]:
+        if name == b"authorization":
+            if len(value) > _LONGEST_HEADER or value[: len(_BEARER)].lower() != _BEARER:
+                return None
+            presented: bytes = value[len(_BEARER) :].strip()
+            return presented
+    return None
+
+
+def _refusal(request: Request, failures: "Failures", reason: str) -> Refused:
+    """Count the failure and return what to answer: the same 401 for every reason.
+
+    A valid key always passes, however many failures its address has: one broken till must not
+    lock out its shop, nor a stranger a till whose key id he has seen.
+    """
+    client = request.scope.get("client")
+    subjects = [f"address {client[0] if client else ''}"]
+    key = parse_key((_bearer(request) or b"").decode("latin-1"))
+    if key is not None:
+        subjects.append(f"key {key.key_id}")
+    waits = [failures.count(subject) for subject in subjects]
+    wait_s = max(waits)
+    if wait_s:
+        metrics.auth_failures_total.labels("limited").inc()
+        return Refused(
+            "too_many_failures",
+            "Too many calls without a valid API key.",
+            status=429,
+            retry_after_s=wait_s,
+        )
+    metrics.auth_failures_total.labels(reason).inc()
+    return Refused("unauthenticated", "A valid API key is needed.", status=401)
+
+
+class Failures:
+    """Counts failures per subject in windows of a minute, of a bounded number of subjects."""
+
+    def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Start at zero."""
+        self._monotonic = monotonic
+        self._windows: dict[str, tuple[float, int]] = {}
+
+    def count(self, subject: str) -> float:
+        """Add one failure; return how many seconds to wait, 0 while within the limit."""
+        now = self._monotonic()
+        started, failures = self._windows.pop(subject, (now, 0))
+        if now - started >= WINDOW_S:
+            started, failures = now, 0
+        self._windows[subject] = (started, failures + 1)
+        if len(self._windows) > TRACKED_MAX:
+            # The one that failed least recently: dicts keep the order of insertion.
+            del self._windows[next(iter(self._windows))]
+        return started + WINDOW_S - now if failures >= FAILURES_PER_WINDOW else 0.0

@@ -1,0 +1,181 @@
+"""``create_api``: a service's routes with everything around them that is not its business."""
+
+import importlib.metadata
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
+
+from fastapi import FastAPI
+from fastapi import Request as HTTPRequest
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute, APIRouter
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.responses import Response
+
+from shared import metrics, telemetry
+from shared.auth import Keyring
+from shared.auth.guard import Failures, is_guarded
+from shared.db import Database
+from shared.errors import PerennialError
+from shared.http import deadletters, health, problem
+from shared.http.health import Check, Readiness
+from shared.http.middleware import Guard, Limits, RouteLimits, Serving
+from shared.service import Context, Service
+
+DEADLINE_EXTENSION = "x-deadline-s"
+"""``openapi_extra={DEADLINE_EXTENSION: 60}`` gives a route longer than ``Limits.deadline_s``."""
+UPLOAD_DEADLINE_S = 60.0
+"""From the end of the body, for routes that take large ones and do not say otherwise."""
+
+_PROBLEM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "description": "What went wrong (RFC 9457); `code` is stable.",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}
+_PROBLEM_CONTENT = {problem.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "Refused; nothing was written.", "content": _PROBLEM_CONTENT},
+    "5XX": {"description": "Not done; 503 says when to try again.", "content": _PROBLEM_CONTENT},
+}
+
+
+def create_api(service: Service, context: Context, *, limits: Limits | None = None) -> FastAPI:
+    """Return the service's HTTP application.
+
+    Raises ``RuntimeError`` if a route neither requires a role nor is marked ``auth.public``.
+    A route takes larger bodies by ``max_body_size=`` and longer by ``DEADLINE_EXTENSION``.
+    """
+    app = _application(service)
+    app.state.context = context
+    app.state.keyring = Keyring(context.db)
+    app.state.auth_failures = Failures()
+    if context.settings.environment == "production":
+        app.openapi_url = app.docs_url = app.redoc_url = None
+    readiness = Readiness(health.database_check(service, context.db))
+    app.include_router(health.routes(readiness, service.name))
+    _guard(app, limits or Limits(), _route_limits(service))
+    telemetry.instrument(app)
+    return app
+
+
+def health_app(db: Database, ready: Callable[[], bool]) -> FastAPI:
+    """Return the application of a process that serves nothing but its health and metrics."""
+    app = FastAPI(openapi_url=None)
+
+    async def check() -> str | None:
+        await db.ping()
+        return None if ready() else "work"
+
+    return _with_health(app, check)
+
+
+def openapi(service: Service) -> dict[str, Any]:
+    """Return the service's OpenAPI document; needs no database."""
+    return _application(service).openapi()
+
+
+def _application(service: Service) -> FastAPI:
+    app = FastAPI(
+        title=f"Perennial {service.name}",
+        version=importlib.metadata.version("perennial"),
+        responses=_RESPONSES,
+        generate_unique_id_function=_operation_id,
+        # Old tills send JSON and say nothing of its type.
+        strict_content_type=False,
+        redoc_url=None,
+        exception_handlers={
+            PerennialError: _answer,
+            RequestValidationError: _answer,
+            StarletteHTTPException: _answer,
+        },
+    )
+    for router in (*service.routers, deadletters.routes(service)):
+        _check_access(router)
+        app.include_router(router)
+    _add_problem_schema(app)
+    return app
+
+
+def _with_health(app: FastAPI, check: Check) -> FastAPI:
+    app.include_router(health.routes(Readiness(check), "health"))
+    _guard(app, Limits(body_max_bytes=1), ())
+    return app
+
+
+def _guard(app: FastAPI, limits: Limits, routes: tuple[RouteLimits, ...]) -> None:
+    serving = Serving()
+    app.state.serving = serving
+    metrics.http_in_flight.set_function(lambda: serving.in_flight)
+    app.add_middleware(Guard, serving=serving, limits=limits, routes=routes)
+
+
+async def _answer(_request: HTTPRequest, error: Exception) -> Response:
+    return problem.from_error(error).response()
+
+
+def _operation_id(route: APIRoute) -> str:
+    """Name operations by their functions, which is what a generated client calls its methods."""
+    return route.name
+
+
+def _api_routes(routers: Sequence[APIRouter]) -> Iterator[APIRoute]:
+    for router in routers:
+        for route in router.routes:
+            if isinstance(route, APIRoute):
+                yield route
+
+
+def _check_access(router: APIRouter) -> None:
+    """Deny by default: a route that forgot to say who may call it does not start."""
+    for route in _api_routes([router]):
+        if not any(is_guarded(each.call) for each in _flatten(route.dependant)):
+            message = f"{route.path} neither requires a role nor is public: see shared.auth"
+            raise RuntimeError(message)
+
+
+def _flatten(dependant: Dependant) -> Iterator[Dependant]:
+    for each in dependant.dependencies:
+        yield each
+        yield from _flatten(each)
+
+
+def _route_limits(service: Service) -> tuple[RouteLimits, ...]:
+    """Gather what routes declare: ``Service.streamed``, ``max_body_size``, the extension."""
+    found = [
+        RouteLimits(re.compile(rf"{re.escape(path)}\Z"), most_bytes, UPLOAD_DEADLINE_S)
+        for path, most_bytes in service.streamed.items()
+    ]
+    for route in _api_routes(service.routers):
+        deadline_s = (route.openapi_extra or {}).get(DEADLINE_EXTENSION)
+        if route.max_body_size is not None and deadline_s is None:
+            deadline_s = UPLOAD_DEADLINE_S
+        if deadline_s is not None:
+            found.append(RouteLimits(route.path_regex, route.max_body_size, deadline_s))
+    return tuple(found)
+
+
+def _add_problem_schema(app: FastAPI) -> None:
+    generate = app.openapi
+
+    def with_problem() -> dict[str, Any]:
+        document = generate()
+        components = cast("dict[str, Any]", document.setdefault("components", {}))
+        components.setdefault("schemas", {})["Problem"] = _PROBLEM_SCHEMA
+        return document
+
+    app.openapi = with_problem

@@ -1,0 +1,179 @@
+"""``Idempotency-Key`` for writes without a natural key.
+
+The answer is stored in the transaction of the effect itself, so a crash leaves either both or
+neither: there is no ``running`` row that a dead process could leave behind. While the first
+request runs, an advisory lock of the same transaction tells the second one to wait.
+
+    @router.post("/v1/holds")
+    async def open_hold(body: …, keyed: idempotency.Header, caller: …, context: …) -> Response:
+        async with context.db.transaction() as tx:
+            return await idempotency.answer(
+                tx, keyed, caller, lambda: handlers.open_hold(tx, …)
+            )
+
+Semantics: draft-ietf-httpapi-idempotency-key-header.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+import sqlalchemy as sa
+from fastapi import Depends, Request
+from fastapi import Header as HeaderParameter
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from shared.auth import Caller
+from shared.db import Tx
+from shared.db.plumbing import idempotency
+from shared.errors import Malformed, Refused
+from shared.http import problem
+
+KEY_LENGTH_MAX = 128
+REPLAYED_HEADER = "Idempotent-Replayed"
+LOCKS = 0x6964_656D
+"""First half of the advisory locks' keys, apart from other uses."""
+
+_KEY = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
+_NOT_FINAL = frozenset({401, 403, 408, 429})
+"""Refusals that say nothing about the request itself: the next try may well pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A request that carries a key: where it goes, and what it says."""
+
+    route: str
+    key: str
+    fingerprint: bytes
+    """SHA-256 of path, query and body; JSON regardless of blanks and of the order of members."""
+
+
+async def keyed(
+    request: Request,
+    idempotency_key: Annotated[
+        str | None,
+        HeaderParameter(
+            alias="Idempotency-Key", description="Required; 1 to 128 visible characters."
+        ),
+    ] = None,
+) -> Keyed:
+    """Read the header; raises ``Refused`` (400) if it is missing or not usable."""
+    # Structured-field syntax quotes the key; the many clients that do not are understood too.
+    key = (idempotency_key or "").strip().removeprefix('"').removesuffix('"')
+    if not _KEY.fullmatch(key):
+        raise Refused(
+            "idempotency_key_missing",
+            f"This call needs an Idempotency-Key header of 1 to {KEY_LENGTH_MAX} characters.",
+            status=400,
+        )
+    target = f"{request.url.path}?{request.url.query}\n".encode()
+    fingerprint = hashlib.sha256(target + _canonical(await request.body())).digest()
+    return Keyed(f"{request.method} {request.scope['route'].path}", key, fingerprint)
+
+
+Header = Annotated[Keyed, Depends(keyed)]
+"""Use as ``keyed: idempotency.Header``."""
+
+
+async def answer(
+    tx: Tx,
+    keyed: Keyed,
+    caller: Caller,
+    effect: Callable[[], Awaitable[BaseModel]],
+    *,
+    status: int = 200,
+) -> Response:
+    """Run ``effect`` once for this key, and give its answer again to every repetition.
+
+    Final answers are stored: what ``effect`` returns, with ``status``, and refusals that follow
+    from the request. Anything else (unavailable, too many, a bug) is not, and may be repeated.
+    Raises ``Refused``: 422 for a key that came with another request, 409 while the first runs.
+    """
+    scope = f"{caller.key_id} {keyed.route}"
+    await _lock(tx, scope, keyed.key)
+    stored = await _load(tx, scope, keyed)
+    if stored is not None:
+        return stored
+    try:
+        async with tx.begin_nested():
+            result = await effect()
+    except (Refused, Malformed) as error:
+        refusal = problem.from_error(error)
+        if refusal.status in _NOT_FINAL:
+            raise
+        response = refusal.response()
+    else:
+        response = Response(
+            result.model_dump_json(), status_code=status, media_type="application/json"
+        )
+    await tx.execute(
+        idempotency.insert().values(
+            scope=scope,
+            key=keyed.key,
+            body_sha256=keyed.fingerprint,
+            state="done",
+            status=response.status_code,
+            body=bytes(response.body),
+            content_type=response.media_type,
+        )
+    )
+    return response
+
+
+async def purge(tx: Tx, *, before: datetime, limit: int = 5_000) -> int:
+    """Delete at most ``limit`` answers given before ``before``; return how many."""
+    old = (
+        sa.select(idempotency.c.scope, idempotency.c.key)
+        .where(idempotency.c.created_at < before)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    result = await tx.execute(
+        idempotency.delete().where(sa.tuple_(idempotency.c.scope, idempotency.c.key).in_(old))
+    )
+    return result.rowcount
+
+
+async def _lock(tx: Tx, scope: str, key: str) -> None:
+    digest = hashlib.sha256(f"{scope}\n{key}".encode()).digest()
+    number = int.from_bytes(digest[:4], signed=True)
+    lock = sa.func.pg_try_advisory_xact_lock(sa.cast(LOCKS, sa.Integer), number)
+    if not await tx.scalar(sa.select(lock)):
+        raise Refused(
+            "idempotency_key_in_use",
+            "The first request with this Idempotency-Key is still running.",
+            retry_after_s=1,
+        )
+
+
+async def _load(tx: Tx, scope: str, keyed: Keyed) -> Response | None:
+    """Return the stored answer. A statement of its own: its snapshot must follow the lock."""
+    row = (
+        await tx.execute(
+            sa.select(idempotency).where(
+                idempotency.c.scope == scope, idempotency.c.key == keyed.key
+            )
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    if row.body_sha256 != keyed.fingerprint:
+        raise Refused(
+            "idempotency_key_reused",
+            "This Idempotency-Key came with another request before.",
+            status=422,
+        )
+    return Response(row.body, row.status, {REPLAYED_HEADER: "true"}, row.content_type)
+
+
+def _canonical(body: bytes) -> bytes:
+    try:
+        return json.dumps(json.loads(body), sort_keys=True, separators=(",", ":")).encode()
+    except ValueError:
+        return body

@@ -1,0 +1,1 @@
+"""Proof: what the tree promises, as claims that can fail."""

@@ -1,0 +1,223 @@
+"""Every other contract event: members, catalogue, keys, points, offers, messages, consent."""
+
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+from shared import ids
+from shared.contracts.catalogue import ProductChanged, ProductState, StoreChanged, StoreState
+from shared.contracts.credentials import CredentialChanged, CredentialState
+from shared.contracts.interactions import Consent, ConsentGiven, ConsentWithdrawn
+from shared.contracts.loyalty import (
+    PointsEarned,
+    PointsMovement,
+    PointsReturned,
+    TierChanged,
+    TierMovement,
+)
+from shared.contracts.members import (
+    MemberChanged,
+    MemberContact,
+    MemberContactChanged,
+    MemberState,
+)
+from shared.contracts.messages import MessageDecision, MessageSent, MessageSuppressed
+from shared.contracts.offers import (
+    OfferIssue,
+    OfferIssued,
+    OfferRedeemed,
+    OfferRedemption,
+    OfferRestored,
+)
+from tests.builders import made
+from tests.builders.made import CURRENCY, MEMBER, NOW, STORE, TERMINAL
+from tests.builders.purchases import receipt
+
+
+def member_changed(**overrides: Any) -> MemberChanged:
+    """Build the state of an active member with one card."""
+    return made.event(
+        MemberChanged,
+        MemberState,
+        {
+            "member_id": MEMBER,
+            "version": 1,
+            "status": "active",
+            "enrolled_at": NOW - timedelta(days=365),
+            "locale": "en-US",
+            "time_zone": "America/New_York",
+            "home_store": STORE,
+            "identifiers": ({"kind": "card", "hmac": sha256(b"9840001234").hexdigest()},),
+        },
+        overrides,
+    )
+
+
+def member_contact_changed(**overrides: Any) -> MemberContactChanged:
+    """Build the contact details of a member with all of them."""
+    return made.event(
+        MemberContactChanged,
+        MemberContact,
+        {
+            "member_id": MEMBER,
+            "version": 1,
+            "name": "Ada Example",
+            "email": "ada@example.org",
+            "phone": "+12025550123",
+            "locale": "en-US",
+            "time_zone": "America/New_York",
+        },
+        overrides,
+    )
+
+
+def store_changed(**overrides: Any) -> StoreChanged:
+    """Build the state of a store."""
+    state = {
+        "store_id": STORE,
+        "version": 1,
+        "name": "Main Street",
+        "time_zone": "America/New_York",
+    }
+    return made.event(StoreChanged, StoreState, state, overrides)
+
+
+def product_changed(**overrides: Any) -> ProductChanged:
+    """Build the state of a product."""
+    state = {
+        "sku": "sku-1",
+        "version": 1,
+        "name": "Bananas",
+        "category": "BANANAS",
+        "cost_minor": 40,
+        "currency": CURRENCY,
+    }
+    return made.event(ProductChanged, ProductState, state, overrides)
+
+
+def credential_changed(**overrides: Any) -> CredentialChanged:
+    """Build the state of a terminal's key."""
+    state = {
+        "key_id": "abcdefghijkl",
+        "version": 1,
+        "secret_sha256": sha256(b"secret").hexdigest(),
+        "role": "terminal",
+        "label": "till 3",
+        "store_id": STORE,
+        "terminal_id": TERMINAL,
+    }
+    return made.event(CredentialChanged, CredentialState, state, overrides)
+
+
+def points_earned(**overrides: Any) -> PointsEarned:
+    """Build 99 points for the default receipt."""
+    return made.event(PointsEarned, PointsMovement, _movement(), overrides)
+
+
+def points_returned(**overrides: Any) -> PointsReturned:
+    """Build the taking back of those 99 points."""
+    return made.event(PointsReturned, PointsMovement, {**_movement(), "available": 0}, overrides)
+
+
+def tier_changed(**overrides: Any) -> TierChanged:
+    """Build the rise of a member to silver."""
+    state = {"member_id": MEMBER, "previous": None, "tier": "silver", "reason": "Spent 500"}
+    return made.event(TierChanged, TierMovement, state, overrides)
+
+
+def offer_issued(**overrides: Any) -> OfferIssued:
+    """Build an offer of 20 % on the default line's category, valid for a week."""
+    state = {
+        "offer_id": ids.derived_id(MEMBER, "test-offer"),
+        "member_id": MEMBER,
+        "campaign": "weekly",
+        "title": "20 % off bananas",
+        "reason": "You buy bananas about every 9 days",
+        "category": "BANANAS",
+        "discount": {"kind": "percent", "percent": 20},
+        "currency": CURRENCY,
+        "valid_from": NOW,
+        "valid_until": NOW + timedelta(days=7),
+    }
+    return made.event(OfferIssued, OfferIssue, state, overrides)
+
+
+def offer_redeemed(**overrides: Any) -> OfferRedeemed:
+    """Build the use of the default offer by the default receipt."""
+    return made.event(OfferRedeemed, OfferRedemption, _redemption(), overrides)
+
+
+def offer_restored(**overrides: Any) -> OfferRestored:
+    """Build the giving back of that use."""
+    return made.event(OfferRestored, OfferRedemption, _redemption(), overrides)
+
+
+def message_sent(**overrides: Any) -> MessageSent:
+    """Build a points message in the inbox that passed its gates."""
+    return made.event(MessageSent, MessageDecision, _decision(passed=True), overrides)
+
+
+def message_suppressed(**overrides: Any) -> MessageSuppressed:
+    """Build the same message, stopped for want of consent."""
+    return made.event(MessageSuppressed, MessageDecision, _decision(passed=False), overrides)
+
+
+def consent_given(**overrides: Any) -> ConsentGiven:
+    """Build a yes to marketing by e-mail, said at enrolment."""
+    return made.event(ConsentGiven, Consent, _consent("enrolment"), overrides)
+
+
+def consent_withdrawn(**overrides: Any) -> ConsentWithdrawn:
+    """Build the no that a click on unsubscribe means."""
+    return made.event(ConsentWithdrawn, Consent, _consent("unsubscribe-link"), overrides)
+
+
+def _movement() -> dict[str, Any]:
+    return {
+        "member_id": MEMBER,
+        "receipt_id": receipt().receipt_id,
+        "store_id": STORE,
+        "points": 99,
+        "available": 99,
+        "programme_version": "1",
+        "explain": "1 point per cent",
+    }
+
+
+def _redemption() -> dict[str, Any]:
+    return {
+        "offer_id": ids.derived_id(MEMBER, "test-offer"),
+        "member_id": MEMBER,
+        "campaign": "weekly",
+        "receipt_id": receipt().receipt_id,
+        "discount_minor": 20,
+        "currency": CURRENCY,
+    }
+
+
+def _decision(*, passed: bool) -> dict[str, Any]:
+    cause = points_earned().id
+    return {
+        "message_id": ids.derived_id(cause, "test-message"),
+        "member_id": MEMBER,
+        "topic": "points",
+        "channel": "inbox",
+        "template": "points-earned",
+        "cause_id": cause,
+        "gates": ({"gate": "consent", "passed": passed, "detail": "marketing by inbox"},),
+    }
+
+
+def _consent(source: str) -> dict[str, Any]:
+    evidence = {
+        "wording_id": "newsletter",
+        "wording_version": 1,
+        "source": source,
+        "recorded_at": NOW,
+    }
+    return {
+        "member_id": MEMBER,
+        "purpose": "marketing",
+        "channel": "email",
+        "evidence": evidence,
+    }

@@ -1,0 +1,148 @@
+"""Everything that can die is killed under load; nothing is lost, nothing counts twice.
+
+Short by default; ``make faults`` runs the long form (50 kills, 100,000 events).
+"""
+
+import asyncio
+import os
+import signal
+from random import Random
+
+import pytest
+
+from demo.stack import Clients
+from shared.kafka import client
+from tests.faults import oracle
+from tests.faults.driver import load
+from tests.faults.rig import LONG, Rig, until
+
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.kafka,
+    pytest.mark.xdist_group("faults"),
+    pytest.mark.timeout(3_000 if LONG else 420),
+]
+
+KILLS = 50 if LONG else 6
+EVENTS = 100_000 if LONG else 300
+KINDS = (
+    "ingest-api",
+    "ingest-relay",
+    "ingest-consumer",
+    "loyalty-consumer",
+    "loyalty-relay",
+    "offers-consumer",
+    "notify-consumer",
+)
+SEED = int(os.environ.get("FAULTS_SEED", "20261122"))
+
+
+async def test_processes_killed_at_random_moments_lose_and_double_nothing(
+    rig: Rig, clients: Clients
+) -> None:
+    random = Random(SEED)
+    async with load(rig, clients, "kill") as driver:
+        for number in range(KILLS):
+            await asyncio.sleep(random.uniform(0.3, 2.0))
+            await rig.signal(KINDS[number % len(KINDS)], signal.SIGKILL)
+        await driver.until_answered(EVENTS)
+    await oracle.holds(clients, driver)
+
+
+async def test_kafka_killed_and_started_again_is_waited_out(rig: Rig, clients: Clients) -> None:
+    async with load(rig, clients, "kafka") as driver:
+        await driver.until_answered(50)
+        for _ in range(5 if LONG else 1):
+            before = await rig.signal("kafka", signal.SIGKILL)
+            answered = len(driver.sales)
+            await driver.until_answered(answered + 50)  # the tills notice nothing
+            await until(lambda: _replaced(rig, "kafka", before.pid))
+            await rig.ready("kafka")
+    await oracle.holds(clients, driver)
+    assert driver.retries < len(driver.sales)
+
+
+async def test_postgres_restarted_at_once_is_waited_out(rig: Rig, clients: Clients) -> None:
+    async with load(rig, clients, "postgres") as driver:
+        await driver.until_answered(50)
+        for _ in range(10 if LONG else 2):
+            before = await rig.signal("postgres", signal.SIGQUIT)  # what `-m immediate` sends
+            await until(lambda: _replaced(rig, "postgres", before.pid))
+            await rig.ready("postgres", "ingest-api")
+            await driver.until_answered(len(driver.sales) + 30)
+    await oracle.holds(clients, driver)
+
+
+async def test_a_frozen_consumer_is_replaced_and_fenced_when_it_wakes(
+    rig: Rig, clients: Clients
+) -> None:
+    async with load(rig, clients, "frozen") as driver:
+        await driver.until_answered(50)
+        frozen = await rig.signal("loyalty-consumer", signal.SIGSTOP)
+        extra = rig.spawn("loyalty", "consumer")
+        try:
+            # Beyond the session timeout (10 s) and the idle transaction's (5 s).
+            await asyncio.sleep(16)
+            await driver.until_answered(len(driver.sales) + 50)
+            os.kill(frozen.pid, signal.SIGCONT)
+            await driver.until_answered(len(driver.sales) + 50)
+        finally:
+            os.kill(frozen.pid, signal.SIGCONT)
+            extra.terminate()
+            await asyncio.to_thread(extra.wait, 30)
+    await oracle.holds(clients, driver)
+
+
+async def test_a_frozen_relay_loses_the_lead_to_another(rig: Rig, clients: Clients) -> None:
+    async with load(rig, clients, "relay") as driver:
+        await driver.until_answered(50)
+        frozen = await rig.signal("ingest-relay", signal.SIGSTOP)
+        extra = rig.spawn("ingest", "relay")
+        try:
+            # The server ends the frozen session after 15 s; then the other publishes.
+            await asyncio.sleep(20)
+            answered = list(driver.sales.values())
+            await until(lambda: oracle.applied(clients, "loyalty", answered), 60)
+            os.kill(frozen.pid, signal.SIGCONT)
+            await driver.until_answered(len(driver.sales) + 50)
+        finally:
+            os.kill(frozen.pid, signal.SIGCONT)
+            extra.terminate()
+            await asyncio.to_thread(extra.wait, 30)
+    await oracle.holds(clients, driver)
+
+
+async def test_the_whole_topic_replayed_changes_nothing(rig: Rig, clients: Clients) -> None:
+    async with load(rig, clients, "replay") as driver:
+        await driver.until_answered(100)
+    await oracle.holds(clients, driver)
+    before = await oracle.books(clients)
+    for service in ("loyalty", "offers"):
+        rig.operate(service, "offsets", "reset", "purchases", "--to", "0")
+    async with load(rig, clients, "again") as driver:
+        await driver.until_answered(50)
+    await oracle.holds(clients, driver)
+    assert {key: value for key, value in (await oracle.books(clients)).items() if key in before} == (
+        before
+    )
+
+
+async def test_poison_is_set_aside_while_the_tills_go_on(rig: Rig, clients: Clients) -> None:
+    kinds = [b"not json", b"{}", b"\xff\xfe", b"[" * 10_000, b'{"type":"purchase.recorded.v2"}']
+    async with load(rig, clients, "poison") as driver:
+        await driver.until_answered(50)
+        async with client.producer(rig.env["KAFKA_BOOTSTRAP_SERVERS"], "test") as producer:
+            for kind in kinds:
+                await producer.send_and_wait("purchases", kind, key=f"poison-{kind[:4]!r}".encode())
+        await driver.until_answered(len(driver.sales) + 50)
+    await until(lambda: oracle.letters(clients, "loyalty", len(kinds)))
+    await oracle.holds(clients, driver, dead_letters=len(kinds))
+    for service in ("loyalty", "offers"):
+        for letter in await oracle.open_letters(clients, service):
+            rig.operate(service, "dead-letters", "drop", str(letter))
+    assert await oracle.letters(clients, "loyalty", 0)
+
+
+async def _replaced(rig: Rig, part: str, pid: int) -> bool:
+    now = rig.identity(part)
+    return now is not None and now.pid != pid and now.alive

@@ -1,0 +1,104 @@
+"""Two transactions that look for each other: whichever is first, they meet, and meet once."""
+
+import asyncio
+from collections.abc import Awaitable
+
+import sqlalchemy as sa
+
+from services.ingest.context import IngestContext
+from services.ingest.handlers import members, returns, sales
+from shared.db import Database, Tx
+from tests.service.ingest.conftest import (
+    Record,
+    as_return,
+    as_sale,
+    enrol,
+    enrolled,
+    published,
+    purchase_body,
+    return_body,
+)
+
+CLAIM_KEY = b"k" * 32
+DEADLINE_S = 5.0
+
+
+async def _blocked(db: Database) -> None:
+    """Wait until a transaction of this database waits for a lock."""
+    waiting = sa.text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            async with db.transaction() as tx:
+                if await tx.scalar(waiting):
+                    return
+
+
+async def _interleave(
+    db: Database, first: "Awaitable[object]", tx: Tx, second: "Awaitable[object]"
+) -> None:
+    """Run ``first`` in the open ``tx``; start ``second``, see it wait, commit ``first``."""
+    await first
+    later = asyncio.ensure_future(second)
+    await _blocked(db)
+    assert not later.done()
+    await tx.commit()
+    await later
+
+
+async def _types(db: Database) -> list[str]:
+    return [event.type for _, event in await published(db)]
+
+
+async def test_return_waits_for_the_sale_that_is_being_recorded(
+    db: Database, context: IngestContext
+) -> None:
+    async def second() -> None:
+        async with db.transaction() as tx:
+            await returns.take(tx, as_return(return_body()))
+
+    async with db.engine.connect() as tx:
+        first = sales.record(tx, [as_sale(purchase_body())], claim_key=CLAIM_KEY)
+        await _interleave(db, first, tx, second())
+    assert await _types(db) == ["purchase.recorded.v1", "purchase.returned.v1"]
+
+
+async def test_sale_waits_for_the_return_that_is_being_recorded(
+    db: Database, context: IngestContext, record: Record
+) -> None:
+    async with db.engine.connect() as tx:
+        first = returns.take(tx, as_return(return_body()))
+        await _interleave(db, first, tx, record(as_sale(purchase_body())))
+    assert await _types(db) == ["purchase.recorded.v1", "purchase.returned.v1"]
+
+
+async def test_enrolment_waits_for_the_receipt_that_is_being_recorded(
+    db: Database, context: IngestContext
+) -> None:
+    async with db.engine.connect() as tx:
+        first = sales.record(tx, [as_sale(purchase_body())], claim_key=CLAIM_KEY)
+        await _interleave(db, first, tx, enrol(context, enrolled("9840001234")))
+    assert await _types(db) == ["purchase.recorded.v1", "purchase.attributed.v1"]
+
+
+async def test_receipt_waits_for_the_enrolment_that_is_being_stored(
+    db: Database, context: IngestContext, record: Record
+) -> None:
+    event = enrolled("9840001234")
+    async with db.engine.connect() as tx:
+        first = members.on_members(tx, [event], context)
+        await _interleave(db, first, tx, record(as_sale(purchase_body())))
+    ((key, recorded),) = await published(db)
+    assert recorded.data.member_id == event.data.member_id
+    assert key == str(event.data.member_id)
+
+
+async def test_sales_never_wait_for_each_other(db: Database, record: Record) -> None:
+    async with db.engine.connect() as tx:
+        await sales.record(tx, [as_sale(purchase_body("1"))], claim_key=CLAIM_KEY)
+        async with asyncio.timeout(DEADLINE_S):
+            await record(as_sale(purchase_body("2")))
+        await tx.commit()
+    assert await _types(db) == ["purchase.recorded.v1"] * 2

@@ -1,0 +1,47 @@
+"""Programmes for the tests: small, and the one that the demo ships."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from services.loyalty.domain.programme import Programme, Rate, Tier, Version, Worth
+from services.loyalty.settings import programme
+
+DEMO_FILE = Path(__file__).parents[3] / "deploy" / "programme" / "demo.yaml"
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def version(name: str = "v1", *, since: datetime = BEGAN, base: int = 10) -> Version:
+    """10 a dollar, fresh produce double, fuel nothing."""
+    return Version(
+        version=name,
+        effective_from=since,
+        rates=(
+            Rate(base, ("base",), f"{base} points per dollar"),
+            Rate(2 * base, ("base", "fresh"), "Fresh produce counts double"),
+            Rate(0, ("fuel",), "Fuel earns nothing", qualifies=False),
+        ),
+        rate_of={"BANANAS": (1, 2 * base), "FUEL": (2, 0)},
+        expiry_months=12,
+    )
+
+
+def small(*versions: Version) -> Programme:
+    """Two tiers, at 100 and 300 dollars a year."""
+    known = versions or (version(),)
+    return Programme(
+        name="Test",
+        currency="USD",
+        minor_per_unit=100,
+        minor_digits=2,
+        time_zone=ZoneInfo("America/New_York"),
+        worth=Worth(1000, 100),
+        tiers=(Tier("Silver", 10_000), Tier("Gold", 30_000)),
+        versions=known,
+        by_name={one.version: one for one in known},
+    )
+
+
+def demo() -> Programme:
+    """The programme of the demo, from its file."""
+    return programme.load(DEMO_FILE)

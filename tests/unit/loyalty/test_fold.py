@@ -1,0 +1,225 @@
+"""The fold: order, duplicates and batches do not matter; returns are exact."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.contracts.purchases import Receipt, ReturnedLine
+from tests import builders
+from tests.unit.loyalty.books import Ledger
+
+ANN, BEN, EVE = (UUID(int=number) for number in (1, 2, 3))
+CATEGORIES = ("BREAD", "BANANAS", "FUEL", None)
+
+
+def balance(ledger: Ledger, member: UUID = builders.MEMBER) -> int:
+    return ledger.members[member].balance
+
+
+def returned(line_no: int, amount_minor: int) -> ReturnedLine:
+    return ReturnedLine(line_no=line_no, quantity_milli=0, amount_minor=amount_minor)
+
+
+def test_a_purchase_earns_and_makes_a_lot() -> None:
+    ledger = Ledger()
+    event = builders.purchase_recorded(lines=[builders.line(amount_minor=1_000)])
+
+    ledger.apply([event])
+
+    assert balance(ledger) == 200
+    (lot,) = ledger.lots.values()
+    assert (lot.lot_id, lot.points) == (event.data.receipt_id, 200)
+    assert lot.expires_at == datetime(2027, 12, 1, 5, tzinfo=UTC)
+
+
+def test_the_same_revision_twice_posts_once() -> None:
+    ledger = Ledger()
+    event = builders.purchase_recorded()
+
+    ledger.apply_all([[event, event], [event]])
+
+    assert len(ledger.postings) == 1
+
+
+def test_an_older_revision_that_comes_late_changes_nothing() -> None:
+    ledger = Ledger()
+    sold = builders.purchase_recorded(lines=[builders.line(amount_minor=1_000)])
+    back = builders.purchase_returned(sold.data, [returned(1, 500)])
+
+    ledger.apply_all([[back], [sold]])
+
+    assert balance(ledger) == 100
+    assert len(ledger.postings) == 1
+
+
+def test_a_return_takes_back_the_exact_difference() -> None:
+    ledger = Ledger()
+    sold = builders.purchase_recorded(lines=[builders.line(amount_minor=199, category="BREAD")])
+
+    ledger.apply([sold, builders.purchase_returned(sold.data, [returned(1, 100)])])
+
+    assert [posting.points for posting in ledger.postings] == [19, -10]
+    assert balance(ledger) == 9
+
+
+def test_ten_returns_of_one_take_back_what_one_return_of_ten_does() -> None:
+    lines = [builders.line(amount_minor=1_990, category="BREAD")]
+    sold = builders.purchase_recorded(lines=lines)
+    one_by_one, at_once = Ledger(), Ledger()
+    events: list[Any] = [sold]
+    net: Receipt = sold.data
+    for _ in range(10):
+        event = builders.purchase_returned(net, [returned(1, 33)])
+        events.append(event)
+        net = event.data
+
+    one_by_one.apply(events)
+    at_once.apply([sold, builders.purchase_returned(sold.data, [returned(1, 330)])])
+
+    assert balance(one_by_one) == balance(at_once) == 166
+    assert sum(posting.points for posting in one_by_one.postings) == 166
+
+
+def test_a_void_takes_everything_back_and_leaves_no_lot() -> None:
+    ledger = Ledger()
+    sold = builders.purchase_recorded(lines=[builders.line(amount_minor=15_000)])
+
+    ledger.apply_all([[sold], [builders.purchase_voided(sold.data)]])
+
+    assert balance(ledger) == 0
+    assert ledger.lots == {}
+    assert ledger.outcome()["tiers"] == {builders.MEMBER: None}
+
+
+def test_an_anonymous_receipt_earns_when_it_is_attributed() -> None:
+    ledger = Ledger()
+    sold = builders.purchase_recorded(member_id=None)
+    claimed = builders.purchase_attributed(sold.data)
+
+    ledger.apply([sold])
+    assert ledger.receipts == {}
+    ledger.apply([claimed])
+
+    assert balance(ledger) == 19
+    assert ledger.postings[0].change.why == "attribution"
+
+
+def test_a_receipt_that_moves_takes_its_points_along() -> None:
+    ledger = Ledger()
+    sold = builders.purchase_recorded(
+        member_id=ANN, lines=[builders.line(amount_minor=20_000, category="BREAD")]
+    )
+
+    ledger.apply_all([[sold], [builders.purchase_attributed(sold.data, BEN)]])
+
+    assert ledger.outcome()["balances"] == {ANN: 0, BEN: 2_000}
+    assert ledger.outcome()["tiers"] == {ANN: None, BEN: "Silver"}
+    assert [(posting.change.why, posting.points) for posting in ledger.postings[1:]] == [
+        ("moved_away", -2_000),
+        ("attribution", 2_000),
+    ]
+    assert [key[0] for key in ledger.lots] == [BEN]
+
+
+def test_tiers_rise_and_fall_with_the_net_spend() -> None:
+    ledger = Ledger()
+    sold = builders.purchase_recorded(lines=[builders.line(amount_minor=30_000, category="BREAD")])
+
+    book = ledger.apply([sold, builders.purchase_returned(sold.data, [returned(1, 25_000)])])
+
+    assert [(one.previous, one.tier) for one in book.tier_changes] == [
+        (None, "Gold"),
+        ("Gold", None),
+    ]
+
+
+def test_excluded_goods_do_not_carry_a_tier() -> None:
+    ledger = Ledger()
+
+    ledger.apply(
+        [builders.purchase_recorded(lines=[builders.line(amount_minor=90_000, category="FUEL")])]
+    )
+
+    assert ledger.postings == []
+    assert ledger.outcome()["tiers"] == {builders.MEMBER: None}
+
+
+# ------------------------------------------------------------------------------- any order
+
+amounts = st.integers(0, 40_000)
+lines = st.lists(st.tuples(st.sampled_from(CATEGORIES), amounts), min_size=1, max_size=4)
+# From 2024 on: three calendar years, and some receipts from before the programme.
+days = st.integers(0, 1_000)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Any]:
+    """One receipt from its sale through returns, claims, corrections and a void."""
+    number = draw(st.integers(0, 10**9))
+    at = datetime(2024, 3, 1, 12, tzinfo=UTC) + timedelta(days=draw(days))
+    net: Receipt = builders.receipt(
+        receipt_no=str(number),
+        occurred_at=at,
+        member_id=draw(st.sampled_from([ANN, BEN, None])),
+        lines=[
+            builders.line(no, category=category, amount_minor=amount)
+            for no, (category, amount) in enumerate(draw(lines), 1)
+        ],
+    )
+    events: list[Any] = [builders.purchase_recorded(net)]
+    for step in draw(st.lists(st.sampled_from(["return", "claim", "amend", "void"]), max_size=4)):
+        if step == "return":
+            line = draw(st.sampled_from(net.lines))
+            back = [returned(line.line_no, draw(st.integers(0, line.amount_minor)))]
+            event: Any = builders.purchase_returned(net, back)
+        elif step == "claim":
+            event = builders.purchase_attributed(net, draw(st.sampled_from([ANN, BEN, EVE])))
+        elif step == "amend":
+            corrected = [builders.line(1, category="BREAD", amount_minor=draw(amounts))]
+            event = builders.purchase_amended(net, corrected)
+        else:
+            event = builders.purchase_voided(net)
+        events.append(event)
+        net = event.data
+    return events
+
+
+@given(st.data())
+def test_order_duplicates_and_batches_do_not_matter(data: st.DataObject) -> None:
+    by_receipt = data.draw(
+        st.lists(histories(), max_size=6, unique_by=lambda events: events[0].data.receipt_id)
+    )
+    events = list(itertools.chain.from_iterable(by_receipt))
+    repeated = events + data.draw(st.lists(st.sampled_from(events))) if events else []
+    shuffled = data.draw(st.permutations(repeated))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(shuffled)), max_size=5)))
+    batches = [shuffled[start:end] for start, end in itertools.pairwise([0, *cuts, len(shuffled)])]
+    in_order, any_order = Ledger(), Ledger()
+
+    in_order.apply(events)
+    any_order.apply_all(batches)
+
+    assert reached(any_order) == reached(in_order)
+    for ledger in (in_order, any_order):
+        assert_books_close(ledger)
+
+
+def reached(ledger: Ledger) -> dict[str, Any]:
+    """Leave out members who have nothing: whether they were ever touched depends on the order."""
+    outcome = ledger.outcome()
+    outcome["balances"] = {key: points for key, points in outcome["balances"].items() if points}
+    outcome["tiers"] = {key: tier for key, tier in outcome["tiers"].items() if tier}
+    return outcome
+
+
+def assert_books_close(ledger: Ledger) -> None:
+    for member_id, state in ledger.members.items():
+        own = [posting for posting in ledger.postings if posting.change.member_id == member_id]
+        assert sum(posting.points for posting in own) == state.balance >= 0
+        assert [posting.version for posting in own] == list(range(1, len(own) + 1))
+        lots = [lot.points for key, lot in ledger.lots.items() if key[0] == member_id]
+        assert sum(lots) == state.balance

@@ -1,0 +1,80 @@
+"""The programme's document is checked before anything earns by it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from services.loyalty.domain import settle
+from services.loyalty.settings import programme
+from shared.errors import Malformed
+from tests import builders
+from tests.unit.loyalty import programmes
+
+
+def changed(tmp_path: Path, **changes: Any) -> Path:
+    document = yaml.safe_load(programmes.DEMO_FILE.read_text("utf-8")) | changes
+    path = tmp_path / "programme.yaml"
+    path.write_text(yaml.safe_dump(document), "utf-8")
+    return path
+
+
+def test_the_demo_programme_rewards_groceries_and_not_fuel() -> None:
+    lines = [
+        builders.line(1, category="SOFT DRINKS", amount_minor=199),
+        builders.line(2, category="TROPICAL FRUIT", amount_minor=199),
+        builders.line(3, category="COUPON/MISC ITEMS", amount_minor=3_000),
+        builders.line(4, category=None, amount_minor=100),
+    ]
+
+    settled = settle.settle(builders.receipt(lines=lines), programmes.demo())
+
+    assert settled.points == 19 + 39 + 0 + 10
+    assert settled.qualifying_minor == 199 + 199 + 100
+
+
+def test_points_are_worth_whole_cents() -> None:
+    assert programmes.demo().value_minor(1_999) == 199
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        pytest.param({"time_zone": "Mars/Olympus"}, "no such time zone", id="unknown zone"),
+        pytest.param({"currency": "dollar"}, "currency", id="no currency code"),
+        pytest.param({"surprise": 1}, "surprise", id="unknown field"),
+        pytest.param({"versions": []}, "versions", id="no version"),
+        pytest.param(
+            {
+                "tiers": [
+                    {"name": "Gold", "threshold_minor": 2},
+                    {"name": "Silver", "threshold_minor": 1},
+                ]
+            },
+            "must rise",
+            id="tiers out of order",
+        ),
+    ],
+)
+def test_a_wrong_document_names_what_is_wrong(
+    tmp_path: Path, changes: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(Malformed, match=complaint):
+        programme.load(changed(tmp_path, **changes))
+
+
+def test_a_category_cannot_have_a_bonus_and_be_excluded(tmp_path: Path) -> None:
+    versions = yaml.safe_load(programmes.DEMO_FILE.read_text("utf-8"))["versions"]
+    versions[0]["excluded"]["categories"].append("APPLES")
+
+    with pytest.raises(Malformed, match="APPLES"):
+        programme.load(changed(tmp_path, versions=versions))
+
+
+def test_what_is_not_yaml_is_said_to_be_so(tmp_path: Path) -> None:
+    path = tmp_path / "programme.yaml"
+    path.write_text("name: [", "utf-8")
+
+    with pytest.raises(Malformed, match="is not YAML"):
+        programme.load(path)
