@@ -111,7 +111,7 @@ NO_PYTHON := echo "Perennial needs Python 3.11 or newer, with venv: $(GET_PYTHON
 
 $(READY): pyproject.toml uv.lock | $(UV)
 	@$(UV) python find --quiet '>=3.11' >/dev/null || { $(NO_PYTHON); }
-	@$(UV) sync --frozen
+	@$(UV) sync --frozen --compile-bytecode
 	@touch $@
 
 # The first interpreter that runs and is new enough: a name on PATH may be a shim that leads nowhere.

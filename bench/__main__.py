@@ -23,7 +23,8 @@ def main(
 ) -> None:
     """Measure; every figure is printed with the machine it is of."""
     console = Console(stderr=as_json)
-    console.print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}")
+    python = platform.python_version()
+    console.print(f"{os.cpu_count()} cores, {platform.machine()}, Python {python}")
     figures = asyncio.run(_run(what or ["loyalty"], events, console))
     if as_json:
         print(json.dumps(figures, indent=2))

@@ -30,9 +30,7 @@ class Infra:
         roles = provision.new_roles(service)
         admin = self.postgres.url()
         await provision.provision(admin, roles)
-        runtime = self.postgres.url(
-            service, role=roles.runtime, password=roles.runtime_password
-        )
+        runtime = self.postgres.url(service, role=roles.runtime, password=roles.runtime_password)
         return runtime, self.postgres.url(service, role=roles.owner, password=roles.owner_password)
 
 
@@ -41,7 +39,8 @@ async def infra() -> AsyncGenerator[Infra, None]:
     """Start both servers and stop them at the end."""
     with tempfile.TemporaryDirectory(prefix="perennial-bench-", ignore_cleanup_errors=True) as made:
         folder = Path(made)
-        folder.chmod(0o755)  # Postgres runs as another user where we are root
+        # Postgres runs as another user where we are root.
+        await asyncio.to_thread(folder.chmod, 0o755)
         kafka = await asyncio.to_thread(start_kafka, folder / "kafka")
         try:
             postgres = await asyncio.to_thread(start_postgres, folder / "postgres")

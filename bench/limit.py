@@ -9,6 +9,8 @@ import os
 import asyncpg
 from aiokafka import AIOKafkaConsumer
 
+from bench.progress import Progress
+
 BATCH_MAX = 500
 
 CREATE = """
@@ -20,7 +22,7 @@ INSERT INTO mark SELECT * FROM unnest($1::int[], $2::bigint[], $3::bytea[]) ON C
 """
 
 
-async def run(events: int) -> None:
+async def run(events: int, progress: Progress) -> None:
     """Consume until ``events`` are committed."""
     connection = await asyncpg.connect(os.environ["BENCH_DATABASE_URL"])
     consumer = AIOKafkaConsumer(
@@ -47,6 +49,7 @@ async def run(events: int) -> None:
                     [record.key for record in records],
                 )
                 done += len(records)
+                progress.at(done)
     finally:
         await consumer.stop()
         await connection.close()

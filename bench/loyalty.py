@@ -13,6 +13,7 @@ from bench import workload
 from bench.contender import Measured
 from bench.infra import Infra, publish
 from shared.kafka import topics
+from shared.settings import ServiceSettings
 
 PEER_SHARE = 25
 """The peer reads one event in so many: it is that much slower, and a rate is a rate."""
@@ -33,8 +34,6 @@ async def run(infra: Infra, events: int, console: Console) -> dict[str, float]:
 
 
 async def _prepare(infra: Infra) -> dict[str, str]:
-    from shared.settings import ServiceSettings
-
     os.environ["KAFKA_BOOTSTRAP_SERVERS"] = infra.kafka.bootstrap
     settings = ServiceSettings(database_url="postgresql://unused")
     await topics.ensure(settings, "loyalty")

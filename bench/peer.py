@@ -14,6 +14,7 @@ from faststream.kafka import KafkaBroker
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from bench.progress import Progress
 from services.loyalty.domain.programme import Programme
 from services.loyalty.domain.settle import settle
 from services.loyalty.settings import programme
@@ -89,7 +90,7 @@ async def _book(tx: AsyncConnection, event: PurchaseRecorded, rules: Programme) 
     await tx.execute(announced.insert().values(event_id=earned, member_id=member, points=points))
 
 
-async def run(events: int) -> None:
+async def run(events: int, progress: Progress) -> None:
     """Consume until ``events`` are committed."""
     url = os.environ["BENCH_DATABASE_URL"].replace("://", "+asyncpg://", 1)
     engine: AsyncEngine = create_async_engine(url)
@@ -107,6 +108,7 @@ async def run(events: int) -> None:
         async with engine.begin() as tx:
             await _book(tx, event, rules)
         done += 1
+        progress.at(done)
         if done >= events:
             complete.set()
 

@@ -1,6 +1,7 @@
 """The processes a service runs as: api, consumer, relay, jobs, or all in one."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
@@ -20,6 +21,7 @@ from shared.service import Context, Service
 EXIT_BUG = 70
 EXIT_UNAVAILABLE = 75
 EXIT_STOPPED = 78
+GC_THRESHOLD = 50_000
 BATCH_STATEMENT_TIMEOUT_MS = 15_000
 """A batch may take longer than a request."""
 
@@ -76,9 +78,7 @@ async def _with_health(
         await work
         return
     app = http_app.health_app(context.db, ready)
-    health = asyncio.create_task(
-        server.serve(app, settings.host, settings.health_port, stop=stop)
-    )
+    health = asyncio.create_task(server.serve(app, settings.host, settings.health_port, stop=stop))
     try:
         await work
     finally:
@@ -120,6 +120,17 @@ PROCESSES: Mapping[str, tuple[Process, str]] = {
 }
 
 
+def tune_garbage_collection() -> None:
+    """Leave what lives for ever out of collections, and collect less often.
+
+    Parsing a batch makes thousands of objects that reference counting frees by itself; with the
+    default threshold the collector looked for cycles among them a quarter of the time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 50)
+
+
 async def run_process(service: Service, name: str) -> int:
     """Run one process until SIGTERM or SIGINT; return its exit code.
 
@@ -134,6 +145,7 @@ async def run_process(service: Service, name: str) -> int:
     try:
         async with AsyncExitStack() as stack:
             context = await open_context(service, name, stack)
+            tune_garbage_collection()
             logger.info("started")
             await PROCESSES[name][0](service, context, stop)
     except Stopped as error:

@@ -150,6 +150,6 @@ def _service(name: str) -> Service:
 @pytest.fixture(scope="session")
 def kafka(scratch: Path) -> Iterator[LocalKafka]:
     """Start a real Kafka node: ``kafka.bootstrap``. Tests may restart and kill it."""
-    node = start_kafka(scratch / "kafka")
+    node = start_kafka(scratch / "kafka", quick=True)
     yield node
     node.kill()

@@ -17,6 +17,7 @@ from services.ingest.settings import IngestSettings
 from shared import identity
 from shared.clock import Clock, SystemClock
 from shared.db import Database, Tx, run_unit
+from shared.errors import Unavailable
 from shared.kafka import positions
 from shared.service import Service
 
@@ -61,7 +62,10 @@ async def _open_context(
 def _positions(settings: IngestSettings) -> Positions:
     async def load(topic: str, partition: int, groups: Sequence[str]) -> Mapping[str, int | None]:
         servers = settings.kafka_bootstrap_servers
-        return await positions.group_positions(servers, groups, topic, partition)
+        try:
+            return await positions.group_positions(servers, groups, topic, partition)
+        except Unavailable:
+            return {}
 
     return load
 

@@ -9,9 +9,9 @@ from services.ingest.settings import IngestSettings
 from shared.service import Context
 
 Positions = Callable[[str, int, Sequence[str]], Awaitable[Mapping[str, int | None]]]
-"""``(topic, partition, groups)`` → each group's committed offset; None where it is not known.
+"""``(topic, partition, groups)`` → each group's committed offset, None where it has none yet.
 
-Answers within a second, also when Kafka is away.
+Answers within seconds also when Kafka is away: then with nothing.
 """
 
 

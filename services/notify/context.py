@@ -40,7 +40,8 @@ class Dispatch:
     """How messages leave; the settings' numbers in the domain's types."""
 
     limits: Limits
-    batch_max: int
+    inbox_batch_max: int
+    mail_batch_max: int
     connections: int
     lease: timedelta
     collect: timedelta

@@ -38,7 +38,10 @@ class NotifySettings(ServiceSettings):
     smtp_connections: int = Field(default=2, ge=1, le=32)
     """Mails under way at once."""
 
-    dispatch_batch_max: int = Field(default=500, ge=1, le=5_000)
+    inbox_batch_max: int = Field(default=500, ge=1, le=5_000)
+    """Inbox messages decided in one transaction."""
+    mail_batch_max: int = Field(default=100, ge=1, le=1_000)
+    """Mails claimed at once; they should all have left before ``lease_s`` is over."""
     lease_s: float = Field(default=120.0, ge=1)
     """How long a claimed message belongs to its process; longer than ``smtp_deadline_s``."""
     trigger_ttl_s: float = Field(default=86_400.0, gt=0)

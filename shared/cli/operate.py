@@ -113,6 +113,11 @@ def dead_letters(service: Service) -> typer.Typer:
 
         show_rows([complete(work())], as_json=True)
 
+    _add_ways_out(group, service)
+    return group
+
+
+def _add_ways_out(group: typer.Typer, service: Service) -> None:
     @group.command(help="Apply one and everything parked behind its key, in order.")
     def replay(letter_id: UUID) -> None:
         async def work() -> int:
@@ -130,5 +135,3 @@ def dead_letters(service: Service) -> typer.Typer:
 
         complete(work())
         say("Dropped.")
-
-    return group

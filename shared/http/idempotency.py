@@ -19,7 +19,6 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated
 
 import sqlalchemy as sa
@@ -124,20 +123,6 @@ async def answer(
         )
     )
     return response
-
-
-async def purge(tx: Tx, *, before: datetime, limit: int = 5_000) -> int:
-    """Delete at most ``limit`` answers given before ``before``; return how many."""
-    old = (
-        sa.select(idempotency.c.scope, idempotency.c.key)
-        .where(idempotency.c.created_at < before)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    result = await tx.execute(
-        idempotency.delete().where(sa.tuple_(idempotency.c.scope, idempotency.c.key).in_(old))
-    )
-    return result.rowcount
 
 
 async def _lock(tx: Tx, scope: str, key: str) -> None:

@@ -233,6 +233,8 @@ class Exchange:
             return message
         self._bytes += len(message.get("body", b""))
         if self._bytes > self._max_bytes:
+            if message.get("more_body", False):
+                await self._drain()
             await self._refuse_body()
             # The route sees a client that went away; whatever it answers is not sent.
             return {"type": "http.disconnect"}

@@ -12,9 +12,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import Response
 
+from shared.contracts.problems import CODES
 from shared.db.retry import is_transient
 from shared.errors import Malformed, Refused, Unavailable
-from shared.http.codes import CODES
 
 MEDIA_TYPE = "application/problem+json"
 ERRORS_MAX = 50

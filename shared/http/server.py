@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared import log
+from shared.http.problem import MEDIA_TYPE, Problem
 
 T = TypeVar("T")
 
@@ -63,6 +64,18 @@ class Protocol(HttpToolsProtocol):
         """Stop the clock."""
         self._stop_timer()
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP with a problem, too."""
+        body = Problem(400, "bad_request", msg).body()
+        head = (
+            "HTTP/1.1 400 Bad Request\r\n"
+            f"content-type: {MEDIA_TYPE}\r\n"
+            f"content-length: {len(body)}\r\n"
+            "connection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
 
     def _count(self, size: int) -> None:
         self._header_bytes += size

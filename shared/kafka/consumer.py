@@ -29,7 +29,7 @@ from shared.kafka.client import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from shared.kafka.offsets import Fenced, Position, Stopped
 from shared.service import Context, Service
 
-POLL_MS = 100
+POLL_MS = 250
 BUSY_POLL_MS = 5
 RESTARTS_BEFORE_BISECT = 3
 BUGS_IN_A_ROW_MAX = 20
@@ -151,9 +151,7 @@ class Consumer:
         try:
             async with self._context.db.transaction() as tx:
                 positions = await offsets.load(tx, new)
-            await offsets.verify(
-                self._settings.kafka_bootstrap_servers, self._cluster, positions
-            )
+            await offsets.verify(self._settings.kafka_bootstrap_servers, self._cluster, positions)
         except Exception as error:
             if not isinstance(error, Unavailable) and not is_transient(error):
                 raise
@@ -246,7 +244,7 @@ class Consumer:
             async with self._context.db.transaction() as tx:
                 position = await batch.apply(tx, self._target(held.position.topic), work)
                 await self._settle_attempts(tx, held, position.next_offset, bugs=0)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  _reason raises what is not the data's fault
             reason = await self._reason(held, error, suspicious=suspicious)
             if len(items) > 1:
                 for half in work.halves():
@@ -313,8 +311,7 @@ class Consumer:
         while True:
             await asyncio.sleep(self._settings.consumer_stall_s / 4)
             standing = {
-                tp: (held.position.next_offset, held.progress_at)
-                for tp, held in self._held.items()
+                tp: (held.position.next_offset, held.progress_at) for tp, held in self._held.items()
             }
             level = await watchdog.check(
                 self._settings.kafka_bootstrap_servers,

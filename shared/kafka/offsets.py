@@ -264,9 +264,7 @@ async def reset(tx: Tx, topic: str, partition: int | None, to: int) -> int:
     statement = consumer_offset.update().where(consumer_offset.c.topic == topic)
     if partition is not None:
         statement = statement.where(consumer_offset.c.partition == partition)
-    result = await tx.execute(
-        statement.values(next_offset=to, cluster_id=None, last_event_id=None)
-    )
+    result = await tx.execute(statement.values(next_offset=to, cluster_id=None, last_event_id=None))
     if result.rowcount == 0:
         code, detail = "unknown_partition", f"No offset is kept for {topic}."
         raise Refused(code, detail, status=404)

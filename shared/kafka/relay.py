@@ -138,9 +138,7 @@ class Relay:
     async def _claim(self, connection: AsyncConnection) -> list[Row]:
         """Read the oldest unpublished rows; the query is the lead's heartbeat, too."""
         statement = (
-            sa.select(
-                outbox.c.id, outbox.c.topic, outbox.c.key, outbox.c.value, outbox.c.headers
-            )
+            sa.select(outbox.c.id, outbox.c.topic, outbox.c.key, outbox.c.value, outbox.c.headers)
             .where(outbox.c.published_at.is_(None))
             .order_by(outbox.c.id)
             .limit(self._settings.relay_batch_max)
@@ -151,9 +149,7 @@ class Relay:
             statement = statement.where(outbox.c.topic.not_in(sorted(self._resting)))
         for topic, key in self._blocked:
             statement = statement.where(
-                sa.not_(
-                    sa.and_(outbox.c.topic == topic, outbox.c.key.is_not_distinct_from(key))
-                )
+                sa.not_(sa.and_(outbox.c.topic == topic, outbox.c.key.is_not_distinct_from(key)))
             )
         return [Row(*row) for row in await connection.execute(statement)]
 
@@ -221,9 +217,7 @@ class Relay:
         builder = producer.create_batch()
         for row in rows:
             headers = [(name, value.encode()) for name, value in (row.headers or {}).items()]
-            added = builder.append(
-                timestamp=None, key=row.key, value=row.value, headers=headers
-            )
+            added = builder.append(timestamp=None, key=row.key, value=row.value, headers=headers)
             if added is None:
                 message = f"outbox row {row.id} does not fit the batch that was cut for it"
                 raise RuntimeError(message)

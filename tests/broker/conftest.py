@@ -73,7 +73,7 @@ class Bench:
     async def totals(self) -> dict[str, int]:
         async with self.db.transaction() as tx:
             rows = await tx.execute(sa.select(tally.tally.c.member_id, tally.tally.c.total_minor))
-            return {member: total for member, total in rows}
+            return {row.member_id: row.total_minor for row in rows}
 
     async def trail(self, member: UUID) -> list[str]:
         async with self.db.transaction() as tx:

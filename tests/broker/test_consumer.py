@@ -72,9 +72,7 @@ async def test_bytes_that_do_not_parse_are_set_aside_with_what_follows_of_their_
     with pytest.raises(Refused):
         await deadletters.replay(bench.db, bench.service, by_offset[1].id, bench.context)
     await deadletters.drop(bench.db, by_offset[1].id)
-    assert (
-        await deadletters.replay(bench.db, bench.service, by_offset[2].id, bench.context) == 1
-    )
+    assert await deadletters.replay(bench.db, bench.service, by_offset[2].id, bench.context) == 1
     assert await bench.totals() == {str(ann): 200, str(ben): 100}
     assert await bench.scalar("SELECT count(*) FROM parked_key") == 0
 

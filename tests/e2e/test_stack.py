@@ -18,8 +18,8 @@ import pytest
 from deploy.local import processes
 from deploy.local.postgres import BIN
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-LIMIT_S = 60.0
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(240)]
+LIMIT_S = 120.0
 
 
 class Commands:

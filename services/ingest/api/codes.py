@@ -1,6 +1,6 @@
-"""The codes of ingest's own problems; those of the plumbing are in ``shared.http.codes``."""
+"""Ingest's own codes; the published catalogue is ``shared.contracts.problems``."""
 
-from shared.http.codes import Code
+from shared.contracts.problems import Code
 
 CODES = {
     "purchase_conflict": Code(

@@ -86,10 +86,11 @@ async def _services(publication: Publication | None, context: IngestContext) -> 
         not_there: Step = "unknown" if publication is None else "waiting"
         return dict.fromkeys(groups, not_there)
     positions = await context.positions(TOPIC, publication.partition, groups)
-    return {group: _step(positions.get(group), publication.kafka_offset) for group in groups}
+    return {
+        group: _step(positions[group], publication.kafka_offset) if group in positions else "unknown"
+        for group in groups
+    }
 
 
 def _step(position: int | None, kafka_offset: int) -> Step:
-    if position is None:
-        return "unknown"
-    return "processed" if position > kafka_offset else "waiting"
+    return "processed" if position is not None and position > kafka_offset else "waiting"

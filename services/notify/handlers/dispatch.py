@@ -34,7 +34,7 @@ class Ready:
 
 async def deliver_inbox(tx: Tx, context: NotifyContext) -> int:
     """Decide about due inbox messages and put those that pass into the inbox; return how many."""
-    passing, decided = await _decide_due(tx, "inbox", context)
+    passing, decided = await _decide_due(tx, "inbox", context.dispatch.inbox_batch_max, context)
     writer = await Writer.load(tx, [case for case, _ in passing], context)
     for case, decision in passing:
         try:
@@ -57,7 +57,7 @@ async def claim_mail(tx: Tx, context: NotifyContext) -> tuple[list[Claim], int]:
 
     Return the claims, and how many were due in all.
     """
-    passing, decided = await _decide_due(tx, "email", context)
+    passing, decided = await _decide_due(tx, "email", context.dispatch.mail_batch_max, context)
     await closing.close(tx, decided, context)
     claim_id, now = ids.new_id(), context.clock.now()
     claims = [Claim(case.message_id, claim_id) for case, _ in passing]
@@ -69,11 +69,11 @@ async def claim_mail(tx: Tx, context: NotifyContext) -> tuple[list[Claim], int]:
 
 
 async def _decide_due(
-    tx: Tx, channel: str, context: NotifyContext
+    tx: Tx, channel: str, limit: int, context: NotifyContext
 ) -> tuple[list[tuple[Case, Decision]], list[Decided]]:
     """Lock what is due and ask the gates; return what passes, and what is held back."""
     now = context.clock.now()
-    due = await messages.lock_due(tx, channel, now=now, limit=context.dispatch.batch_max)
+    due = await messages.lock_due(tx, channel, now=now, limit=limit)
     passing: list[tuple[Case, Decision]] = []
     decided: list[Decided] = []
     for case in await facts.load_cases(tx, due, now=now):

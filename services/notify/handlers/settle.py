@@ -45,7 +45,7 @@ async def give_back(tx: Tx, claims: Sequence[Claim], context: NotifyContext) -> 
 async def recover(tx: Tx, context: NotifyContext) -> int:
     """Settle messages whose process died or froze while it held them; return how many."""
     now = context.clock.now()
-    over = await messages.list_leases_over(tx, now=now, limit=context.dispatch.batch_max)
+    over = await messages.list_leases_over(tx, now=now, limit=context.dispatch.mail_batch_max)
     outcomes: list[Outcome] = []
     for row in over:
         decided = messages.checks_of(row)

@@ -87,14 +87,12 @@ class Change:
     quantity_milli: int = 0
     spend_minor: int = 0
 
-    def take(self, line: Line, sign: int, *, counts_money: bool) -> None:
-        """Add (sign 1) or take away (sign -1) one line."""
-        self.lines += sign
-        if line.discount_minor > 0:
-            self.discounted_lines += sign
-        self.quantity_milli += sign * line.quantity_milli
-        if counts_money:
-            self.spend_minor += sign * line.amount_minor
+    def take(self, lines: int, discounted: int, quantity_milli: int, spend_minor: int) -> None:
+        """Add the figures of a line; all of them negative to take it away."""
+        self.lines += lines
+        self.discounted_lines += discounted
+        self.quantity_milli += quantity_milli
+        self.spend_minor += spend_minor
 
     def visit(self, at: datetime, sign: int, weight: float) -> None:
         """Add or take away one purchase at ``at``."""
@@ -106,6 +104,9 @@ class Change:
 
 Key = tuple[UUID, str]
 """A member and what they buy: a SKU or a category."""
+
+Things = dict[UUID, dict[str, "Change"]]
+"""Changes by member, then by SKU or category."""
 
 K = TypeVar("K")
 
@@ -119,8 +120,8 @@ class Changes:
     """
 
     members: dict[UUID, Change] = field(default_factory=dict[UUID, Change])
-    products: dict[Key, Change] = field(default_factory=dict[Key, Change])
-    categories: dict[Key, Change] = field(default_factory=dict[Key, Change])
+    products: Things = field(default_factory=dict[UUID, dict[str, Change]])
+    categories: Things = field(default_factory=dict[UUID, dict[str, Change]])
     lost_members: set[UUID] = field(default_factory=set[UUID])
     lost_products: set[Key] = field(default_factory=set[Key])
     lost_categories: set[Key] = field(default_factory=set[Key])
@@ -146,25 +147,34 @@ def _contribute(result: Changes, receipt: Receipt, sign: int, currency: str) -> 
     if member_id is None or not receipt.lines:
         return
     weight = weight_of(at)
-    counts_money = receipt.currency == currency
+    money = sign if receipt.currency == currency else 0
     total = _change(result.members, member_id, at, None)
     total.visit(at, sign, weight)
+    # Per member first: hashing a UUID is Python code, and a receipt has one member, many lines.
+    products = result.products.setdefault(member_id, {})
+    categories = result.categories.setdefault(member_id, {})
     seen_products: set[str] = set()
     seen_categories: set[str] = set()
     for line in receipt.lines:
-        total.take(line, sign, counts_money=counts_money)
-        product = _change(result.products, (member_id, line.sku), at, line.category)
+        figures = (
+            sign,
+            sign if line.discount_minor > 0 else 0,
+            sign * line.quantity_milli,
+            money * line.amount_minor,
+        )
+        total.take(*figures)
+        product = _change(products, line.sku, at, line.category)
+        product.take(*figures)
         if line.sku not in seen_products:
             seen_products.add(line.sku)
             product.visit(at, sign, weight)
-        product.take(line, sign, counts_money=counts_money)
         if line.category is None:
             continue
-        category = _change(result.categories, (member_id, line.category), at, None)
+        category = _change(categories, line.category, at, None)
+        category.take(*figures)
         if line.category not in seen_categories:
             seen_categories.add(line.category)
             category.visit(at, sign, weight)
-        category.take(line, sign, counts_money=counts_money)
 
 
 def _change(found: dict[K, Change], key: K, at: datetime, category: str | None) -> Change:

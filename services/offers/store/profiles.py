@@ -106,7 +106,11 @@ async def upsert_changes(tx: Tx, changes: Changes) -> None:
         (member_product, "sku", changes.products),
         (member_category, "category", changes.categories),
     ):
-        ordered = sorted(found.items(), key=lambda item: (item[0][0].int, item[0][1]))
+        ordered = [
+            ((member_id, name), found[member_id][name])
+            for member_id in sorted(found, key=lambda one: one.int)
+            for name in sorted(found[member_id])
+        ]
         await _add(tx, table, _key_columns(thing, [key for key, _ in ordered]), ordered)
     if changes.lost_members:
         await _settle_members(tx, sorted(changes.lost_members))

@@ -63,7 +63,7 @@ ENTRY = """
 """
 
 PLANTED = {
-    "a receipt that is gone": ("ingest", "DELETE FROM receipt", "that are lost"),
+    "a receipt that is gone": ("ingest", "UPDATE receipt SET receipt_id = :cause", "that are lost"),
     "a receipt under another event": (
         "ingest",
         "UPDATE receipt SET event_id = :cause",

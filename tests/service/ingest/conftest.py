@@ -120,7 +120,7 @@ class FakePositions:
         self, topic: str, partition: int, groups: Sequence[str]
     ) -> Mapping[str, int | None]:
         assert (topic, partition) == ("purchases", 3)
-        return {group: self.offsets.get(group) for group in groups}
+        return {group: self.offsets[group] for group in groups if group in self.offsets}
 
 
 @pytest.fixture

@@ -34,8 +34,9 @@ def test_postgres_keeps_committed_rows_over_crashes(scratch: Path) -> None:
 
 @pytest.mark.kafka
 @pytest.mark.slow
+@pytest.mark.timeout(180)
 def test_kafka_keeps_its_cluster_over_a_kill(scratch: Path) -> None:
-    kafka = start_kafka(scratch / "killed")
+    kafka = start_kafka(scratch / "killed", quick=True)
     try:
         properties = (kafka.data_dir / "meta.properties").read_text()
         bootstrap, pid = kafka.bootstrap, kafka.pid

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import httpx
@@ -42,7 +42,7 @@ def bearer(key: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def in_process(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+async def in_process(app: FastAPI) -> AsyncGenerator[httpx.AsyncClient]:
     """Open a client that calls ``app`` without a socket."""
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://guestbook") as client:
@@ -50,7 +50,9 @@ async def in_process(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @asynccontextmanager
-async def served(app: FastAPI, *, drain_s: float = 0.0) -> AsyncIterator[tuple[str, asyncio.Event]]:
+async def served(
+    app: FastAPI, *, drain_s: float = 0.0
+) -> AsyncGenerator[tuple[str, asyncio.Event]]:
     """Serve ``app`` by a real uvicorn; give its URL and the event that ends it."""
     listener = socket.create_server(("127.0.0.1", 0))
     stop = asyncio.Event()

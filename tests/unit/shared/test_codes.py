@@ -4,8 +4,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from shared.contracts.problems import CODES, catalogue
 from shared.http import problem
-from shared.http.codes import CODES
 
 ROOT = Path(__file__).parents[3]
 RAISED = {"Refused", "Malformed", "Unavailable", "Problem", "unavailable"}
@@ -44,10 +44,19 @@ def codes_in(folder: str) -> set[str]:
     }
 
 
-def test_every_code_of_the_plumbing_is_in_the_catalogue():
-    assert codes_in("shared") - CODES.keys() == set()
+MADE_UP = {"purchase_conflict", "return_conflict"}
+"""Put together from parts, where the search does not see them."""
 
 
-def test_every_code_in_the_catalogue_is_used():
-    used = codes_in("shared") | set(problem._HTTP_CODES.values())
-    assert CODES.keys() - used == {"headers_too_large"}
+def test_every_code_in_the_source_is_in_the_catalogue() -> None:
+    assert (codes_in("shared") | codes_in("services")) - CODES.keys() == set()
+
+
+def test_every_code_in_the_catalogue_is_used() -> None:
+    used = codes_in("shared") | codes_in("services") | set(problem._HTTP_CODES.values())
+    assert CODES.keys() - used == MADE_UP
+
+
+def test_the_documentation_is_the_catalogue() -> None:
+    written = (ROOT / "docs" / "problems.md").read_text(encoding="utf-8")
+    assert written == catalogue(), "python -m shared.contracts.problems > docs/problems.md"

@@ -13,7 +13,7 @@ from shared.auth.keys import ALPHABET
 KEY = new_key()
 
 
-def test_new_keys_have_the_published_form_and_never_repeat():
+def test_new_keys_have_the_published_form_and_never_repeat() -> None:
     keys = {new_key() for _ in range(200)}
     assert len(keys) == 200
     for key in keys:
@@ -22,7 +22,7 @@ def test_new_keys_have_the_published_form_and_never_repeat():
         assert set(key_id + rest) <= set(ALPHABET)
 
 
-def test_parsed_key_keeps_only_the_hash_of_its_secret():
+def test_parsed_key_keeps_only_the_hash_of_its_secret() -> None:
     parsed = parse_key(KEY)
     assert parsed is not None
     assert parsed.key_id == KEY[4:16]
@@ -37,18 +37,18 @@ def test_parsed_key_keeps_only_the_hash_of_its_secret():
     "text",
     ["", "prn", KEY[:-1], KEY + "0", " " + KEY, KEY + "\n", "lyt" + KEY[3:], KEY.replace("_", "-")],
 )
-def test_what_is_no_key_is_not_parsed(text: str):
+def test_what_is_no_key_is_not_parsed(text: str) -> None:
     assert parse_key(text) is None
 
 
 @given(place=st.integers(4, len(KEY) - 1), letter=st.sampled_from(ALPHABET))
-def test_one_mistyped_character_is_always_noticed(place: int, letter: str):
+def test_one_mistyped_character_is_always_noticed(place: int, letter: str) -> None:
     typed = KEY[:place] + letter + KEY[place + 1 :]
     assert (parse_key(typed) is None) == (typed != KEY)
 
 
 @given(st.text(max_size=80))
-def test_any_text_is_refused_without_an_error(text: str):
+def test_any_text_is_refused_without_an_error(text: str) -> None:
     assert parse_key(text) is None
 
 
@@ -62,7 +62,7 @@ class Watch:
         return self.now
 
 
-def test_failures_beyond_the_limit_wait_for_the_window_to_end():
+def test_failures_beyond_the_limit_wait_for_the_window_to_end() -> None:
     watch = Watch()
     failures = Failures(monotonic=watch)
     assert [failures.count("a") for _ in range(FAILURES_PER_WINDOW)] == [0.0] * FAILURES_PER_WINDOW
@@ -73,7 +73,7 @@ def test_failures_beyond_the_limit_wait_for_the_window_to_end():
     assert failures.count("a") == 0.0
 
 
-def test_limiter_forgets_the_oldest_rather_than_growing():
+def test_limiter_forgets_the_oldest_rather_than_growing() -> None:
     failures = Failures()
     for number in range(TRACKED_MAX + 50):
         failures.count(str(number))

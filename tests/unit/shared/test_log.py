@@ -37,21 +37,25 @@ def written(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[Act], Any]
     logging.root.setLevel(before[1])
 
 
-def test_fields_outside_the_list_are_withheld(written: Any):
+def test_fields_outside_the_list_are_withheld(written: Any) -> None:
     logger = log.get_logger("here")
     [line] = written(lambda: logger.info("enrolled", email="jane@example.org", count=3))
     assert (line["email"], line["count"], line["service"]) == ("withheld", 3, "loyalty")
 
 
-def test_a_line_break_in_a_value_starts_no_new_line(written: Any):
+def test_a_line_break_in_a_value_starts_no_new_line(written: Any) -> None:
     [line] = written(lambda: log.get_logger("here").info("one\r\ntwo", detail="a\nb"))
     assert line["detail"] == "a\nb"
+
+
+def _break() -> None:
+    raise ValueError("duplicate key\nDETAIL:  Key (email)=(jane@example.org)")
 
 
 def _fail() -> None:
     try:
         try:
-            raise ValueError("duplicate key\nDETAIL:  Key (email)=(jane@example.org)")
+            _break()
         except ValueError as error:
             raise RuntimeError("outer\n[parameters: ('jane@example.org',)]") from error
     except RuntimeError as error:
@@ -59,7 +63,7 @@ def _fail() -> None:
         logging.getLogger("uvicorn.error").exception("library\n")
 
 
-def test_errors_show_where_and_not_what_they_quote(written: Any):
+def test_errors_show_where_and_not_what_they_quote(written: Any) -> None:
     ours, library = written(_fail)
     assert "jane" not in json.dumps([ours, library])
     assert ours["exception"][0] == "RuntimeError: outer"
@@ -67,7 +71,7 @@ def test_errors_show_where_and_not_what_they_quote(written: Any):
     assert library["logger"] == "uvicorn.error"
 
 
-def test_lines_carry_the_trace_they_belong_to(written: Any):
+def test_lines_carry_the_trace_they_belong_to(written: Any) -> None:
     token = log.traceparent.set("00-" + "a" * 32 + "-" + "b" * 16 + "-01")
     [line] = written(lambda: log.get_logger("here").info("traced"))
     log.traceparent.reset(token)
@@ -89,7 +93,7 @@ def _fields_logged() -> Iterator[tuple[str, str]]:
                         pass
 
 
-def test_every_field_in_the_source_is_on_the_list():
+def test_every_field_in_the_source_is_on_the_list() -> None:
     used = list(_fields_logged())
     assert used
     assert [(place, name) for place, name in used if name not in log.FIELDS] == []

@@ -49,7 +49,7 @@ class NewNote(Request):
     """What a guest writes."""
 
     text: Text
-    pages: list[int] = []
+    pages: tuple[int, ...] = ()
 
 
 class Noted(BaseModel):

@@ -1,8 +1,11 @@
-"""The stable codes of the plumbing's problems; services publish their own beside these.
+"""The stable ``code`` of every problem that an API answers with, for clients to act on.
 
-A code never changes its meaning. ``catalogue`` is what the documentation is made from.
+A code never changes its meaning. ``docs/problems.md`` is written from here:
+``python -m shared.contracts.problems > docs/problems.md``.
 """
 
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -15,7 +18,7 @@ class Code:
     advice: str
 
 
-CODES: dict[str, Code] = {
+PLUMBING: Mapping[str, Code] = {
     "invalid_request": Code(
         422, "Invalid request", "Correct the fields that `errors` names; nothing was written."
     ),
@@ -39,7 +42,6 @@ CODES: dict[str, Code] = {
     "method_not_allowed": Code(405, "Method not allowed", "Use a method that `Allow` names."),
     "request_timeout": Code(408, "Request too slow", "Send the body faster."),
     "body_too_large": Code(413, "Body too large", "Send at most `limit_bytes`."),
-    "headers_too_large": Code(431, "Headers too large", "Send fewer or shorter headers."),
     "idempotency_key_missing": Code(
         400, "Idempotency-Key missing", "Send an `Idempotency-Key` header of 1 to 128 characters."
     ),
@@ -79,13 +81,68 @@ CODES: dict[str, Code] = {
 }
 
 
-def catalogue(*more: dict[str, Code]) -> str:
-    """Return the catalogue as a table in Markdown, sorted by code."""
-    codes = dict(CODES)
-    for each in more:
-        codes.update(each)
-    rows = [
-        f"| `{name}` | {code.status} | {code.title} | {code.advice} |"
-        for name, code in sorted(codes.items())
-    ]
-    return "\n".join(["| code | status | title | what to do |", "| --- | --- | --- | --- |", *rows])
+BUSINESS: Mapping[str, Code] = {
+    # ingest
+    "purchase_conflict": Code(
+        409, "Purchase differs", "Send what changed (see `fields`) as an amendment."
+    ),
+    "return_conflict": Code(
+        409, "Return differs", "A return with this number was recorded; see `fields`."
+    ),
+    "over_return": Code(409, "Over-return", "Return at most what `left` says."),
+    "return_currency": Code(409, "Other currency", "Return in the currency of the sale."),
+    "unstorable": Code(422, "Not storable", "Correct the values; nothing was written."),
+    "event_not_found": Code(404, "No such event", "Use the `event_id` of an answer."),
+    "credential_not_found": Code(404, "No such key", "List the keys."),
+    "draining": Code(503, "Ending", "Repeat the same request; another process answers."),
+    "commit_unknown": Code(
+        503, "Took too long", "It may or may not have been done: repeat the same request."
+    ),
+    # loyalty
+    "identifier_taken": Code(
+        409, "Identifier taken", "Look the member up by it, or merge the two members."
+    ),
+    "member_unknown": Code(404, "Member unknown", "Look the member up, or enrol."),
+    "programme_malformed": Code(422, "Malformed programme", "Correct what `errors` names."),
+    "receipt_race": Code(503, "Settled elsewhere", "Repeat the same request."),
+    # offers
+    "campaign_not_found": Code(404, "Campaign not found", "List the campaigns."),
+    "campaign_not_published": Code(409, "Campaign not published", "Publish the campaign first."),
+    "currency_not_supported": Code(409, "Another currency", "Use the currency of the shop."),
+    "member_id_required": Code(
+        422, "Member id required", "Look the member up at loyalty and send `member_id`."
+    ),
+    "member_not_found": Code(404, "Member not found", "Look the member up, or enrol."),
+    # notify
+    "message_unknown": Code(404, "Message unknown", "List the member's inbox."),
+    "recorded_in_future": Code(422, "Recorded in the future", "Correct the clock."),
+    "template_topic_fixed": Code(409, "Topic is fixed", "Make another template for it."),
+    "template_topic_forbidden": Code(403, "Topic forbidden", "Ask an admin."),
+    "template_unfit": Code(422, "Template unfit", "Correct the part that `errors` names."),
+    "template_unknown": Code(404, "Template unknown", "List the templates."),
+}
+
+CODES: Mapping[str, Code] = {**PLUMBING, **BUSINESS}
+
+_HEAD = """\
+# Problems
+
+Errors are `application/problem+json` ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with
+`type`, `title`, `status`, `detail` and a stable `code`; `errors` names fields where there are any.
+`503`, `429` and a `409` that says so carry `Retry-After` in seconds.
+
+| code | status | title | what to do |
+| --- | --- | --- | --- |
+"""
+
+
+def catalogue() -> str:
+    """Return the catalogue in Markdown, sorted by code."""
+    return _HEAD + "".join(
+        f"| `{name}` | {code.status} | {code.title} | {code.advice} |\n"
+        for name, code in sorted(CODES.items())
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.write(catalogue())

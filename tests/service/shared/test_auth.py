@@ -1,0 +1,262 @@
+"""Who may call, on a real credential table."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from fastapi import APIRouter
+from sqlalchemy import event
+
+from shared import auth
+from shared.auth import Caller, Grant, Keyring
+from shared.auth.guard import FAILURES_PER_WINDOW
+from shared.auth.ring import OVERLAP_S, REFRESH_S, STALE_S
+from shared.clock import FixedClock
+from shared.contracts.credentials import CredentialState
+from shared.db import Database, open_database
+from shared.db.plumbing import credential
+from shared.errors import Refused, Unavailable
+from shared.http.app import create_api, openapi
+from shared.service import Service
+from tests.service.shared import guestbook
+from tests.service.shared.conftest import TILL, bearer, in_process
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+async def make_key(db: Database, role: auth.Role, **changes: Any) -> str:
+    """Store a key with ``changes`` and return it."""
+    key = auth.new_key()
+    async with db.transaction() as tx:
+        await auth.upsert(tx, [Grant(key, role, "test").state().model_copy(update=changes)])
+    return key
+
+
+class Watch:
+    """Monotonic time, turned by hand."""
+
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("role", "changes", "status"),
+    [
+        ("terminal", {}, 200),
+        ("staff", {}, 200),
+        ("app", {}, 403),
+        ("marketer", {}, 403),
+        ("admin", {}, 403),
+        ("terminal", {"expires_at": NOW}, 401),
+        ("terminal", {"expires_at": NOW + HOUR}, 200),
+        ("terminal", {"not_before": NOW + HOUR}, 401),
+        ("terminal", {"not_before": NOW}, 200),
+        ("terminal", {"revoked_at": NOW - HOUR}, 401),
+        ("app", {"revoked_at": NOW - HOUR}, 401),
+        ("terminal", {"secret_sha256": "0" * 64}, 401),
+    ],
+)
+async def test_a_key_counts_by_its_role_and_dates(
+    db: Database, role: auth.Role, changes: dict[str, Any], status: int
+) -> None:
+    key = await make_key(db, role, **changes)
+    app = create_api(guestbook.service(), guestbook.context(db, FixedClock(NOW)))
+    async with in_process(app) as client:
+        answer = await client.get("/v1/me", headers=bearer(key))
+    assert answer.status_code == status
+    assert (answer.headers.get("WWW-Authenticate") is not None) == (status == 401)
+
+
+async def test_every_key_that_does_not_count_gets_the_same_answer(db: Database) -> None:
+    revoked = await make_key(db, "terminal", revoked_at=NOW - HOUR)
+    unknown = auth.new_key()
+    given = [
+        {},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Basic dXNlcjpwYXNz"},
+        {"Authorization": "Bearer " + "x" * 5_000},
+        bearer(unknown),
+        bearer(unknown[:-1]),
+        bearer(revoked),
+        bearer(TILL[:16] + unknown[16:]),
+    ]
+    app = create_api(guestbook.service(), guestbook.context(db, FixedClock(NOW)))
+    async with in_process(app) as client:
+        answers = [await client.get("/v1/me", headers=headers) for headers in given]
+    assert {(answer.status_code, answer.text) for answer in answers} == {(401, answers[0].text)}
+
+
+async def test_caller_knows_its_store_and_terminal(db: Database) -> None:
+    app = create_api(guestbook.service(), guestbook.context(db))
+    async with in_process(app) as client:
+        answer = await client.get("/v1/me", headers=bearer(TILL))
+    assert answer.json() == {
+        "key_id": TILL[4:16],
+        "role": "terminal",
+        "store_id": "0042",
+        "terminal_id": "0042-01",
+    }
+
+
+@pytest.mark.parametrize(
+    ("caller", "allowed"),
+    [
+        (Caller("k", "terminal", "0042", "0042-01"), True),
+        (Caller("k", "terminal", "0042", None), True),
+        (Caller("k", "terminal", "0042", "0042-02"), False),
+        (Caller("k", "terminal", "0043", "0042-01"), False),
+        (Caller("k", "terminal", None, None), False),
+        (Caller("k", "app"), True),
+    ],
+)
+def test_a_terminal_speaks_for_itself_alone(caller: Caller, *, allowed: bool) -> None:
+    if allowed:
+        caller.check_terminal("0042", "0042-01")
+        return
+    with pytest.raises(Refused) as caught:
+        caller.check_terminal("0042", "0042-01")
+    assert caught.value.status == 403
+
+
+async def test_failures_are_limited_and_a_valid_key_still_passes(db: Database) -> None:
+    app = create_api(guestbook.service(), guestbook.context(db))
+    async with in_process(app) as client:
+        wrong = [
+            (await client.get("/v1/me", headers=bearer(auth.new_key()))).status_code
+            for _ in range(FAILURES_PER_WINDOW)
+        ]
+        limited = await client.get("/v1/me", headers=bearer(auth.new_key()))
+        valid = await client.get("/v1/me", headers=bearer(TILL))
+    assert set(wrong) == {401}
+    assert (limited.status_code, limited.json()["code"]) == (429, "too_many_failures")
+    assert 1 <= int(limited.headers["Retry-After"]) <= 60
+    assert valid.status_code == 200
+
+
+async def test_revoked_key_stops_working_within_the_refresh(db: Database) -> None:
+    watch = Watch()
+    ring = Keyring(db, monotonic=watch)
+    assert not isinstance(await ring.verify(TILL.encode(), NOW), str)
+    async with db.transaction() as tx:
+        state = Grant(TILL, "terminal", "till").state()
+        await auth.upsert(tx, [state.model_copy(update={"revoked_at": NOW, "version": 2})])
+    watch.now += REFRESH_S + 0.1
+    assert await ring.verify(TILL.encode(), NOW) == "revoked"
+
+
+async def test_tills_outlive_the_database_and_desks_do_not(db: Database) -> None:
+    desk = await make_key(db, "admin")
+    watch = Watch()
+    ring = Keyring(db, monotonic=watch)
+    await ring.verify(desk.encode(), NOW)
+    ring._db = open_nowhere()
+    watch.now += STALE_S - 1
+    assert not isinstance(await ring.verify(desk.encode(), NOW), str)
+    ring.check_fresh("admin")
+    watch.now += 2
+    assert not isinstance(await ring.verify(TILL.encode(), NOW), str)
+    ring.check_fresh("terminal")
+    for role in ("staff", "marketer", "admin"):
+        with pytest.raises(Unavailable):
+            ring.check_fresh(role)
+
+
+async def test_without_a_first_look_at_the_table_nobody_passes() -> None:
+    app = create_api(guestbook.service(), guestbook.context(open_nowhere()))
+    async with in_process(app) as client:
+        answer = await client.get("/v1/me", headers=bearer(TILL))
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "credentials_unavailable"
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+async def test_many_callers_read_the_table_once(db: Database) -> None:
+    reads: list[str] = []
+    event.listen(
+        db.engine.sync_engine,
+        "before_cursor_execute",
+        lambda *given: reads.append(given[2]) if "FROM credential" in given[2] else None,
+    )
+    watch = Watch()
+    ring = Keyring(db, monotonic=watch)
+    for _ in range(2):
+        await asyncio.gather(*(ring.verify(TILL.encode(), NOW) for _ in range(50)))
+        watch.now += OVERLAP_S
+    # The first look reads all; the second finds by one row that nothing has changed.
+    assert len(reads) == 3
+
+
+def state(key_id: str, version: int, label: str) -> CredentialState:
+    """Return a credential that differs in its label."""
+    return CredentialState(
+        key_id=key_id, version=version, secret_sha256="0" * 64, role="app", label=label
+    )
+
+
+async def test_followers_keep_the_highest_version_in_any_order(db: Database) -> None:
+    versions = [state("b", 2, "two"), state("a", 1, "one"), state("b", 3, "three")]
+    late = [state("b", 1, "late"), state("a", 1, "again")]
+    for batch in (versions, late, versions):
+        async with db.transaction() as tx:
+            await auth.on_credentials(tx, [auth.announcement(one, NOW) for one in batch], None)
+    async with db.transaction() as tx:
+        rows = await tx.execute(
+            sa.select(credential.c.key_id, credential.c.label)
+            .where(credential.c.key_id.in_(["a", "b"]))
+            .order_by(credential.c.key_id)
+        )
+        assert [tuple(row) for row in rows] == [("a", "one"), ("b", "three")]
+        await auth.on_credentials(tx, [], None)
+
+
+async def test_bootstrap_adds_what_is_new_and_brings_nothing_back(db: Database) -> None:
+    fresh = Grant(auth.new_key(), "admin", "admin")
+    revoked = (
+        Grant(TILL, "terminal", "till").state().model_copy(update={"revoked_at": NOW, "version": 2})
+    )
+    async with db.transaction() as tx:
+        await auth.upsert(tx, [revoked])
+        added = await auth.bootstrap(tx, [Grant(TILL, "terminal", "till"), fresh])
+        again = await auth.bootstrap(tx, [fresh])
+    assert [one.key_id for one in added] == [fresh.key[4:16]]
+    assert again == []
+    assert await Keyring(db).verify(TILL.encode(), NOW + HOUR) == "revoked"
+
+
+def test_a_bad_bootstrap_key_is_refused_without_being_shown() -> None:
+    with pytest.raises(ValueError, match="till") as caught:
+        Grant("prn_not_a_key", "terminal", "till").state()
+    assert "not_a_key" not in str(caught.value)
+    assert TILL not in repr(Grant(TILL, "terminal", "till"))
+
+
+async def test_a_route_that_names_nobody_does_not_start(db: Database) -> None:
+    router = APIRouter()
+
+    @router.get("/v1/forgotten")
+    async def forgotten() -> None: ...
+
+    whole = guestbook.service()
+    careless = Service(whole.name, whole.settings, whole.open_context, whole.migrations, (router,))
+    with pytest.raises(RuntimeError, match="/v1/forgotten"):
+        create_api(careless, guestbook.context(db))
+
+
+def test_openapi_says_which_calls_need_a_key() -> None:
+    document = openapi(guestbook.service())
+    assert document["openapi"].startswith("3.1")
+    assert document["paths"]["/v1/me"]["get"]["security"] == [{"api_key": []}]
+    assert "security" not in document["paths"]["/v1/echo"]["post"]
+    assert document["paths"]["/v1/me"]["get"]["operationId"] == "me"
+    assert "Problem" in document["components"]["schemas"]
+
+
+def open_nowhere() -> Database:
+    """Return a database that nobody answers for."""
+    return open_database("postgresql+asyncpg://x:y@127.0.0.1:1/x", application_name="nowhere")
