@@ -54,7 +54,7 @@ migrate: $(READY) ## bring the databases of the running stack to the newest sche
 
 .PHONY: test faults bench
 test: $(READY) java ## every test, on real Postgres and Kafka; ARGS="-k …" narrows
-	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 faults: $(READY) java ## the long form of the fault tests: 50 kills, 100,000 events
 	@FAULTS=long $(PY) -m pytest tests/faults --timeout 3600 $(ARGS)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from deploy.local import provision
 from deploy.local.kafka import LocalKafka, start_kafka
@@ -82,6 +83,8 @@ async def publish(bootstrap: str, topic: str, records: Iterable[tuple[bytes, byt
         await producer.stop()
 
 
-async def _send(producer: AIOKafkaProducer, builder: object, topic: str, partition: int) -> None:
-    builder.close()  # pyright: ignore[reportAttributeAccessIssue]
+async def _send(
+    producer: AIOKafkaProducer, builder: BatchBuilder, topic: str, partition: int
+) -> None:
+    builder.close()
     await (await producer.send_batch(builder, topic, partition=partition))

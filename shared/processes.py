@@ -53,9 +53,6 @@ async def _api(service: Service, context: Context, stop: asyncio.Event) -> None:
 
 
 async def _consumer(service: Service, context: Context, stop: asyncio.Event) -> None:
-    if not service.handlers:
-        await stop.wait()
-        return
     consumer = Consumer(service, context)
     await _with_health(context, lambda: consumer.ready, consumer.run(stop), stop)
 

@@ -61,6 +61,8 @@ def open_database(
         pool_timeout=POOL_TIMEOUT_S,
         # A connection that a Postgres restart cut is found before it is used, not after.
         pool_pre_ping=True,
+        # An error's text goes to logs; the values of its statement must not.
+        hide_parameters=True,
         connect_args={
             "timeout": CONNECT_TIMEOUT_S,
             "server_settings": {

@@ -52,7 +52,6 @@ outbox = sa.Table(
 Rows of one key are appended after its aggregate was locked, so their ids follow commit order.
 """
 sa.Index("outbox_unpublished", outbox.c.id, postgresql_where=outbox.c.published_at.is_(None))
-sa.Index("outbox_event", outbox.c.event_id)
 sa.Index("outbox_published", outbox.c.published_at, postgresql_using="brin")
 
 consumer_offset = sa.Table(

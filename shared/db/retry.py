@@ -30,10 +30,13 @@ _TRANSIENT = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InterfaceError,
-    OSError,  # refused and reset connections, time-outs of the client
+    OSError,  # refused and reset connections, time-outs, names that do not resolve
     PoolTimeoutError,
     Unavailable,  # a store that lost a race says so itself
 )
+
+_OF_FILES = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError)
+"""OSErrors that no waiting mends."""
 
 _UNSUITABLE = (
     asyncpg.DataError,
@@ -54,7 +57,7 @@ def _causes(error: BaseException) -> list[BaseException]:
 def is_transient(error: BaseException) -> bool:
     """Whether the same work may succeed later: server away, deadlock, timeout, lost race."""
     return any(
-        isinstance(cause, _TRANSIENT)
+        (isinstance(cause, _TRANSIENT) and not isinstance(cause, _OF_FILES))
         or (isinstance(cause, DBAPIError) and cause.connection_invalidated)
         for cause in _causes(error)
     )

@@ -15,7 +15,7 @@ from tests.broker.conftest import Bench, create_topic, delete_topic, until
 from tests.broker.purchases import purchase
 from tests.broker.tally import Healed
 
-pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("kafka")]
+pytestmark = pytest.mark.kafka
 
 
 async def test_each_event_is_applied_once_though_it_comes_twice(bench: Bench) -> None:

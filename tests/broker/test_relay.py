@@ -18,7 +18,7 @@ from shared.kafka.relay import Relay
 from tests.broker.conftest import PARTITIONS, Bench, until
 from tests.broker.purchases import purchase
 
-pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("kafka")]
+pytestmark = pytest.mark.kafka
 
 
 @asynccontextmanager

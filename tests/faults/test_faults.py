@@ -20,7 +20,6 @@ from tests.faults.rig import LONG, Rig, until
 pytestmark = [
     pytest.mark.faults,
     pytest.mark.kafka,
-    pytest.mark.xdist_group("faults"),
     pytest.mark.timeout(3_000 if LONG else 420),
 ]
 

@@ -16,7 +16,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from services.ingest import currencies, domain
+from services.ingest import domain
+from services.ingest.api import currencies
 
 AMOUNT_MAX = 2**53 - 1
 _FIRST_INSTANT = datetime(2000, 1, 1, tzinfo=UTC)

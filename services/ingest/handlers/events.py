@@ -87,7 +87,9 @@ async def _services(publication: Publication | None, context: IngestContext) -> 
         return dict.fromkeys(groups, not_there)
     positions = await context.positions(TOPIC, publication.partition, groups)
     return {
-        group: _step(positions[group], publication.kafka_offset) if group in positions else "unknown"
+        group: _step(positions[group], publication.kafka_offset)
+        if group in positions
+        else "unknown"
         for group in groups
     }
 

@@ -15,8 +15,9 @@ async def test_migrations_make_the_tables_that_the_code_knows(shop: Shop) -> Non
             connection,
             opts={
                 "compare_type": True,
-                "include_name": lambda name, kind, _: kind != "table"
-                or (name not in PLUMBING.tables and name != "alembic_version"),
+                "include_name": lambda name, kind, _: (
+                    kind != "table" or (name not in PLUMBING.tables and name != "alembic_version")
+                ),
             },
         )
         return compare_metadata(context, METADATA)

@@ -19,6 +19,8 @@ def _instant(name: str) -> "sa.Column[object]":
 def upgrade() -> None:
     """Create everything."""
     plumbing.create_v1(op)
+    # Here alone an event is looked up in the outbox: by who asks what became of it.
+    op.create_index("outbox_event", "outbox", ["event_id"])
     _create_receipts()
     _create_members()
     _create_catalogue()
