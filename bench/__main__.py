@@ -4,15 +4,18 @@ import asyncio
 import json
 import os
 import platform
+import signal
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from bench import loyalty
-from bench.infra import infra
+from bench import ingest, latency, loyalty
+from bench.infra import Infra, infra
+from shared.http.server import run_loop
 
 EVENTS = 60_000
+PARTS = ("loyalty", "ingest", "latency")
 
 
 def main(
@@ -25,17 +28,32 @@ def main(
     console = Console(stderr=as_json)
     python = platform.python_version()
     console.print(f"{os.cpu_count()} cores, {platform.machine()}, Python {python}")
-    figures = asyncio.run(_run(what or ["loyalty"], events, console))
+    parts = what or list(PARTS)
+    if unknown := set(parts).difference(PARTS):
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: not one of {', '.join(PARTS)}")
+    figures = {part: run_loop(_run(part, events, console)) for part in parts}
     if as_json:
         print(json.dumps(figures, indent=2))
 
 
-async def _run(what: list[str], events: int, console: Console) -> dict[str, dict[str, float]]:
-    figures: dict[str, dict[str, float]] = {}
+async def _run(part: str, events: int, console: Console) -> dict[str, float]:
+    me = asyncio.current_task()
+    assert me is not None
+    # As Ctrl-C does: everything that was started ends, and its folders go.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, me.cancel)
+    # Servers of its own for each part: none finds the events of another on its topics.
     async with infra() as servers:
-        if "loyalty" in what:
-            figures["loyalty"] = await loyalty.run(servers, events, console)
-    return figures
+        return await _measure(part, servers, events, console)
+
+
+async def _measure(part: str, servers: Infra, events: int, console: Console) -> dict[str, float]:
+    match part:
+        case "ingest":
+            return await ingest.run(servers, console)
+        case "latency":
+            return await latency.run(servers, console)
+        case _:
+            return await loyalty.run(servers, events, console)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def event(basket: Basket, number: int) -> PurchaseRecorded:
     )
     return PurchaseRecorded(
         id=ids.receipt_event_id(receipt_id, "purchase.recorded.v1", 1),
-        source="/perennial/ingest",
+        source="perennial/ingest",
         time=basket.occurred_at,
         subject=str(member),
         data=receipt,
@@ -83,6 +83,11 @@ def records(count: int) -> Iterator[tuple[bytes, bytes]]:
         yield str(made.subject).encode(), made.model_dump_json().encode()
 
 
+def card(household: int) -> str:
+    """Return the number on a household's card; made up."""
+    return f"98{household:08d}"
+
+
 def request(basket: Basket, number: int, *, store: str, terminal: str) -> dict[str, Any]:
     """Return basket ``number`` as a till would send it; of a member it names the card."""
     return {
@@ -92,7 +97,7 @@ def request(basket: Basket, number: int, *, store: str, terminal: str) -> dict[s
         "business_date": basket.occurred_at.date().isoformat(),
         "occurred_at": basket.occurred_at.isoformat(),
         "sales_channel": "pos",
-        "member": {"card": f"98{basket.household:08d}"},
+        "member": {"card": card(basket.household)},
         "currency": CURRENCY,
         "lines": [
             {

@@ -55,7 +55,7 @@ async def upsert(tx: Tx, states: Sequence[CredentialState]) -> list[CredentialSt
 
 def announcement(state: CredentialState, at: datetime) -> CredentialChanged:
     """Return the event for the ``credentials`` topic; key it by ``state.key_id``."""
-    return CredentialChanged(id=ids.new_id(), source="/perennial/ingest", time=at, data=state)
+    return CredentialChanged(id=ids.new_id(), source="perennial/ingest", time=at, data=state)
 
 
 async def on_credentials(tx: Tx, events: Sequence[CredentialChanged], context: object) -> None:  # noqa: ARG001  a handler's signature

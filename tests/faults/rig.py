@@ -58,16 +58,13 @@ class Rig:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def spawn(self, service: str, process: str) -> "subprocess.Popen[bytes]":
-        """Start one more process of a service, outside the supervisor; its log goes to ours."""
-        log = (self.root / "log" / f"{service}-{process}-extra.log").open("ab")
-        return subprocess.Popen(
-            [sys.executable, "-m", f"services.{service}", process],
-            env=self._environ | self.env | {f"{service.upper()}_HEALTH_PORT": "0"},
-            cwd=CHECKOUT,
-            stdout=log,
-            stderr=log,
-        )
+    def spawn(self, service: str, process: str) -> "Extra":
+        """Start one more process of a service, outside the supervisor."""
+        return Extra(self, service, process)
+
+    def log(self, part: str) -> str:
+        """Return what a part has logged."""
+        return (self.root / "log" / f"{part}.log").read_text(errors="replace")
 
     @property
     def env(self) -> dict[str, str]:
@@ -102,6 +99,30 @@ class Rig:
 
     async def ready(self, *parts: str) -> None:
         await until(lambda: _all_ready(self, parts))
+
+
+class Extra:
+    """A second process of a kind; started again when it exits, as a supervisor would."""
+
+    def __init__(self, rig: Rig, service: str, process: str) -> None:
+        self._command = [sys.executable, "-m", f"services.{service}", process]
+        self._environ = rig._environ | rig.env | {f"{service.upper()}_HEALTH_PORT": "0"}
+        self._log = rig.root / "log" / f"{service}-{process}-extra.log"
+        self._process = self._launch()
+
+    def _launch(self) -> "subprocess.Popen[bytes]":
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                self._command, env=self._environ, cwd=CHECKOUT, stdout=log, stderr=log
+            )
+
+    def keep(self) -> None:
+        if self._process.poll() is not None:
+            self._process = self._launch()
+
+    async def stop(self) -> None:
+        self._process.terminate()
+        await asyncio.to_thread(self._process.wait, 30)
 
 
 async def _all_ready(rig: Rig, parts: tuple[str, ...]) -> bool:

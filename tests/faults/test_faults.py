@@ -8,14 +8,16 @@ import os
 import signal
 from functools import partial
 from random import Random
+from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 
 from demo.stack import Clients
 from shared.kafka import client
 from tests.faults import oracle
 from tests.faults.driver import load
-from tests.faults.rig import LONG, Rig, until
+from tests.faults.rig import LONG, Extra, Rig, until
 
 pytestmark = [
     pytest.mark.faults,
@@ -73,24 +75,32 @@ async def test_postgres_restarted_at_once_is_waited_out(rig: Rig, clients: Clien
     await oracle.holds(clients, driver)
 
 
-async def test_a_frozen_consumer_is_replaced_and_fenced_when_it_wakes(
+async def test_a_consumer_frozen_in_mid_transaction_is_replaced_and_fenced_when_it_wakes(
     rig: Rig, clients: Clients
 ) -> None:
     async with load(rig, clients, "frozen") as driver:
         await driver.until_answered(50)
-        frozen = await rig.signal("loyalty-consumer", signal.SIGSTOP)
+        async with clients.databases["loyalty"].transaction() as tx:
+            # The handler has to wait for this lock, with its inbox rows written already.
+            await tx.execute(sa.text("LOCK TABLE account IN EXCLUSIVE MODE"))
+            await until(partial(_sessions, clients, "wait_event_type = 'Lock'"))
+            frozen = await rig.signal("loyalty-consumer", signal.SIGSTOP)
         extra = rig.spawn("loyalty", "consumer")
         try:
-            # Beyond the session timeout (10 s) and the idle transaction's (5 s).
-            await asyncio.sleep(16)
-            await driver.until_answered(len(driver.sales) + 50)
+            await until(partial(_sessions, clients, "state = 'idle in transaction'"))
+            # The server ends that transaction after 5 s; the group gives its partitions to the
+            # other after 10 s, which then goes on.
+            await until(partial(_no_sessions, clients, "state = 'idle in transaction'"))
+            answered = list(driver.sales.values())
+            await until(partial(_taken_over, extra, clients, answered))
             os.kill(frozen.pid, signal.SIGCONT)
             await driver.until_answered(len(driver.sales) + 50)
         finally:
             os.kill(frozen.pid, signal.SIGCONT)
-            extra.terminate()
-            await asyncio.to_thread(extra.wait, 30)
+            await extra.stop()
     await oracle.holds(clients, driver)
+    log = rig.log("loyalty-consumer")
+    assert '"partition_paused"' in log or '"fenced"' in log
 
 
 async def test_a_frozen_relay_loses_the_lead_to_another(rig: Rig, clients: Clients) -> None:
@@ -102,13 +112,12 @@ async def test_a_frozen_relay_loses_the_lead_to_another(rig: Rig, clients: Clien
             # The server ends the frozen session after 15 s; then the other publishes.
             await asyncio.sleep(20)
             answered = list(driver.sales.values())
-            await until(lambda: oracle.applied(clients, "loyalty", answered), 60)
+            await until(partial(_taken_over, extra, clients, answered))
             os.kill(frozen.pid, signal.SIGCONT)
             await driver.until_answered(len(driver.sales) + 50)
         finally:
             os.kill(frozen.pid, signal.SIGCONT)
-            extra.terminate()
-            await asyncio.to_thread(extra.wait, 30)
+            await extra.stop()
     await oracle.holds(clients, driver)
 
 
@@ -145,3 +154,25 @@ async def test_poison_is_set_aside_while_the_tills_go_on(rig: Rig, clients: Clie
 async def _replaced(rig: Rig, part: str, pid: int) -> bool:
     now = rig.identity(part)
     return now is not None and now.pid != pid and now.alive
+
+
+async def _sessions(clients: Clients, condition: str) -> bool:
+    """Whether a session of loyalty's consumer is in that state."""
+    async with clients.databases["loyalty"].transaction() as tx:
+        found = await tx.scalar(
+            sa.text(
+                "SELECT count(*) FROM pg_stat_activity"
+                f" WHERE application_name = 'loyalty-consumer' AND {condition}"
+                " AND state_change < now() - interval '0.2 s'"
+            )
+        )
+    return bool(found)
+
+
+async def _no_sessions(clients: Clients, condition: str) -> bool:
+    return not await _sessions(clients, f"{condition} AND state_change < now() - interval '2 s'")
+
+
+async def _taken_over(extra: Extra, clients: Clients, receipts: list[UUID]) -> bool:
+    extra.keep()
+    return await oracle.applied(clients, "loyalty", receipts)

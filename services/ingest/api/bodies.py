@@ -1,6 +1,7 @@
 """Bodies of purchases and returns: what a till may say, and its canonical form."""
 
 from datetime import datetime
+from itertools import pairwise
 from typing import Annotated, Self, TypeVar
 from uuid import UUID
 
@@ -79,10 +80,13 @@ AnyLine = TypeVar("AnyLine", Line, ReturnedLine)
 def _in_order(lines: tuple[AnyLine, ...]) -> tuple[AnyLine, ...]:
     """Sort lines by their number: the order in which a till lists them says nothing."""
     numbers = [line.line_no for line in lines]
-    if len(set(numbers)) < len(numbers):
-        twice = next(number for number in numbers if numbers.count(number) > 1)
-        message = "line_no {line_no} comes more than once"
-        raise PydanticCustomError("duplicate_line_no", message, {"line_no": twice})
+    in_order = sorted(numbers)
+    for number, following in pairwise(in_order):
+        if number == following:
+            message = "line_no {line_no} comes more than once"
+            raise PydanticCustomError("duplicate_line_no", message, {"line_no": number})
+    if numbers == in_order:
+        return lines
     return tuple(sorted(lines, key=lambda line: line.line_no))
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import pydantic_core
@@ -9,7 +10,7 @@ import pydantic_core
 from services.ingest import domain
 from services.ingest.handlers import returns, revisions
 from services.ingest.store import locks, members, receipts
-from services.ingest.store.receipts import KnownReceipt, NewReceipt, Recorded
+from services.ingest.store.receipts import NewReceipt, Recorded
 from shared.db import Tx, outbox
 from shared.db.outbox import Outgoing
 
@@ -30,12 +31,21 @@ async def record(tx: Tx, sales: Sequence[domain.Sale], *, claim_key: bytes) -> l
     owners = await members.load_by_identifier(tx, hmacs)
 
     drafts = [_draft(sale, owners, claim_key) for sale in ordered]
-    new_ids = await receipts.insert_receipts(tx, [row for row, _ in drafts])
-    inserted = {row.receipt_id: row for row, _ in drafts if row.receipt_id in new_ids}
-    announced = [event for row, event in drafts if row.receipt_id in new_ids]
-    announced += await returns.release(tx, inserted)
+    new_ids = await receipts.insert_receipts(tx, [draft.row for draft in drafts])
+    inserted = {one.row.receipt_id: one for one in drafts if one.row.receipt_id in new_ids}
+    announced = [draft.event for draft in inserted.values()]
+    announced += await returns.release(tx, {one: inserted[one].row for one in inserted})
     await outbox.append(tx, announced)
     return await _outcomes(tx, sales, inserted, claim_key=claim_key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What recording a sale would write, and the token it would be answered with."""
+
+    row: NewReceipt
+    event: Outgoing
+    claim_token: str | None
 
 
 def _slots(sales: Iterable[domain.Sale]) -> set[int]:
@@ -44,13 +54,11 @@ def _slots(sales: Iterable[domain.Sale]) -> set[int]:
     return slots
 
 
-def _draft(
-    sale: domain.Sale, owners: Mapping[str, UUID], claim_key: bytes
-) -> tuple[NewReceipt, Outgoing]:
+def _draft(sale: domain.Sale, owners: Mapping[str, UUID], claim_key: bytes) -> _Draft:
     who = sale.identifier
     member_id = owners.get(who.hmac) if who else None
     state, event = revisions.record(sale, member_id)
-    claim = None if member_id else _claim_sha256(domain.claim_token(claim_key, sale.receipt_id))
+    token = None if member_id else domain.claim_token(claim_key, sale.receipt_id)
     row = NewReceipt(
         receipt_id=sale.receipt_id,
         event_id=sale.event_id,
@@ -62,52 +70,53 @@ def _draft(
         received_at=sale.received_at,
         identified_by=who.kind if who else None,
         identifier_hmac=bytes.fromhex(who.hmac) if who else None,
-        claim_sha256=claim,
+        claim_sha256=hashlib.sha256(token.encode()).digest() if token else None,
         member_id=member_id,
         recorded=state.decode(),
     )
-    return row, event
-
-
-def _claim_sha256(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
+    return _Draft(row, event, token)
 
 
 async def _outcomes(
     tx: Tx,
     sales: Sequence[domain.Sale],
-    inserted: Mapping[UUID, NewReceipt],
+    inserted: Mapping[UUID, _Draft],
     *,
     claim_key: bytes,
 ) -> list[domain.Outcome]:
-    known = {one: _known(row) for one, row in inserted.items()}
-    if len(known) < len(sales):
-        known |= await receipts.load_known(tx, {one.receipt_id for one in sales} - known.keys())
-    differing = [one for one in sales if known[one.receipt_id].body_sha256 != one.body_sha256]
-    recorded: Mapping[UUID, Recorded] = {}
-    if differing:
-        recorded = await receipts.load_recorded(tx, {one.receipt_id for one in differing})
-
-    fresh = set(inserted)
-    outcomes: list[domain.Outcome] = []
+    """Answer in the order of ``sales``; of equal ones the first was the new one."""
+    fresh = dict(inserted)
+    outcomes: list[domain.Outcome | None] = []
     for sale in sales:
+        draft = fresh.pop(sale.receipt_id, None)
+        outcomes.append(
+            domain.Outcome("accepted", sale.event_id, draft.claim_token) if draft else None
+        )
+    repeats = [sale for sale, outcome in zip(sales, outcomes, strict=True) if outcome is None]
+    answers = iter(await _repeated(tx, repeats, claim_key) if repeats else [])
+    return [outcome or next(answers) for outcome in outcomes]
+
+
+async def _repeated(
+    tx: Tx, repeats: Sequence[domain.Sale], claim_key: bytes
+) -> list[domain.Outcome]:
+    known = await receipts.load_known(tx, {sale.receipt_id for sale in repeats})
+    others = {
+        sale.receipt_id
+        for sale in repeats
+        if known[sale.receipt_id].body_sha256 != sale.body_sha256
+    }
+    recorded = await receipts.load_recorded(tx, others) if others else {}
+    outcomes: list[domain.Outcome] = []
+    for sale in repeats:
         stored = known[sale.receipt_id]
-        if stored.body_sha256 != sale.body_sha256:
+        if stored.body_sha256 == sale.body_sha256:
+            token = domain.claim_token(claim_key, sale.receipt_id) if stored.has_claim else None
+            outcomes.append(domain.Outcome("replayed", stored.event_id, token))
+        else:
             fields = _differing(recorded[sale.receipt_id], sale)
             outcomes.append(domain.Outcome("conflict", stored.event_id, fields=fields))
-            continue
-        kind: domain.OutcomeKind = "accepted" if sale.receipt_id in fresh else "replayed"
-        fresh.discard(sale.receipt_id)
-        outcomes.append(domain.Outcome(kind, stored.event_id, _claim(stored, claim_key)))
     return outcomes
-
-
-def _known(row: NewReceipt) -> KnownReceipt:
-    return KnownReceipt(row.receipt_id, row.event_id, row.body_sha256, row.claim_sha256 is not None)
-
-
-def _claim(stored: KnownReceipt, claim_key: bytes) -> str | None:
-    return domain.claim_token(claim_key, stored.receipt_id) if stored.has_claim else None
 
 
 def _differing(recorded: Recorded, sale: domain.Sale) -> tuple[str, ...]:
