@@ -119,7 +119,9 @@ class GroupCommit(Generic[Item, Result]):
         if len(queue) + len(items) > room:
             raise Unavailable("overloaded", "Too many purchases are waiting; send it again.")
         loop = asyncio.get_running_loop()
-        waiting = [_Waiting[Item, Result](item, loop.create_future()) for item in items]
+        waiting: list[_Waiting[Item, Result]] = [
+            _Waiting(item, loop.create_future()) for item in items
+        ]
         queue.extend(waiting)
         self._arrived.set()
         self._idle.clear()

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from demo.stack import Clients
-from tests.faults.rig import Rig, connected
+from tests.rig import Rig, connected
 
 
 @pytest.fixture(scope="session")

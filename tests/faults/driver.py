@@ -13,7 +13,7 @@ import httpx
 
 from demo.stack import Clients
 from shared import ids
-from tests.faults.rig import Rig
+from tests.rig import Rig
 
 MEMBERS = 100
 TILLS = 8

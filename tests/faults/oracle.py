@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from demo import audit
 from demo.stack import Clients
 from tests.faults.driver import Driver
-from tests.faults.rig import until
+from tests.rig import until
 
 SETTLE_S = 240.0
 QUIET_S = 60.0

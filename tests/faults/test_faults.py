@@ -17,7 +17,7 @@ from demo.stack import Clients
 from shared.kafka import client
 from tests.faults import oracle
 from tests.faults.driver import load
-from tests.faults.rig import LONG, Extra, Rig, until
+from tests.rig import LONG, Extra, Rig, until
 
 pytestmark = [
     pytest.mark.faults,

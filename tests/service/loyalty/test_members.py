@@ -2,7 +2,7 @@
 
 import asyncio
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -13,6 +13,9 @@ from shared.contracts.members import MemberChanged, MemberContactChanged
 from tests import builders
 from tests.builders import NOW
 from tests.service.loyalty.desk import IDENTITY_KEY, Desk
+
+NOBODY = UUID(int=1)
+"""In parameters: workers must collect the same names."""
 
 PERSON: dict[str, Any] = {
     "external_id": "crm-1",
@@ -228,9 +231,9 @@ async def test_nobody_is_not_found(desk: Desk, path: str) -> None:
     ("role", "path", "status"),
     [
         ("marketer", "/v1/members:lookup?card=1", 403),
-        ("marketer", f"/v1/members/{uuid4()}/balance", 403),
-        ("terminal", f"/v1/members/{uuid4()}/entries", 403),
-        ("terminal", f"/v1/members/{uuid4()}/balance", 404),
+        ("marketer", f"/v1/members/{NOBODY}/balance", 403),
+        ("terminal", f"/v1/members/{NOBODY}/entries", 403),
+        ("terminal", f"/v1/members/{NOBODY}/balance", 404),
     ],
 )
 async def test_roles_see_what_they_need(

@@ -36,6 +36,7 @@ def test_parsed_key_keeps_only_the_hash_of_its_secret() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "prn", KEY[:-1], KEY + "0", " " + KEY, KEY + "\n", "lyt" + KEY[3:], KEY.replace("_", "-")],
+    ids=["empty", "prefix", "short", "long", "space", "newline", "another prefix", "dashes"],
 )
 def test_what_is_no_key_is_not_parsed(text: str) -> None:
     assert parse_key(text) is None

@@ -14,7 +14,7 @@ from typing import Any
 from demo.stack import Clients, Stack, connect
 from deploy.local import layout, processes
 
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[1]
 UP_TIMEOUT_S = 300
 RECOVERY_S = 120.0
 LONG = os.environ.get("FAULTS") == "long"

@@ -1,0 +1,101 @@
+"""The README's example, run as it stands on a whole stack: real processes, real HTTP."""
+
+import asyncio
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.rig import CHECKOUT, Rig, until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.kafka, pytest.mark.timeout(240)]
+
+POINTS = 88
+"""$4.44 of tropical fruit at 20 points a dollar, rounded down."""
+
+
+@pytest.fixture(scope="module")
+def rig(scratch: Path) -> Iterator[Rig]:
+    made = Rig(scratch / "readme")
+    made.command("deploy.local", "up")
+    yield made
+    made.command("deploy.local", "clean")
+
+
+def example() -> str:
+    """Return the README's shell block under "One purchase by hand"."""
+    text = (CHECKOUT / "README.md").read_text()
+    found = re.search(r"## One purchase by hand.*?```sh\n(.*?)```", text, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+async def test_the_example_of_the_readme_earns_what_it_says(rig: Rig) -> None:
+    script = example().replace(".local/env", str(rig.root / "env"))
+    script += '\nprintf "\\nmember %s\\n" "$id"\n'
+    done = await asyncio.to_thread(
+        subprocess.run,
+        ["bash", "-euo", "pipefail", "-c", script],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=CHECKOUT,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"duplicate":false' in done.stdout.replace(" ", "")
+    member = done.stdout.rsplit("member ", 1)[1].strip()
+    env = rig.env
+    async with httpx.AsyncClient(
+        base_url=env["LOYALTY_URL"], headers={"Authorization": f"Bearer {env['APP_KEY']}"}
+    ) as app:
+
+        async def earned() -> bool:
+            return (await read(app, f"/v1/members/{member}/balance"))["available"] == POINTS
+
+        await until(earned)
+        (entry,) = (await read(app, f"/v1/members/{member}/entries"))["data"]
+    assert entry["points"] == POINTS
+    assert "20" in json.dumps(entry["explain"])
+
+
+async def test_the_same_purchase_again_is_a_replay_and_its_event_ends_processed(rig: Rig) -> None:
+    env = rig.env
+    body = {
+        "store_id": env["TERMINAL_STORE_ID"],
+        "terminal_id": env["TERMINAL_ID"],
+        "receipt_no": "again",
+        "business_date": "2026-11-20",
+        "occurred_at": "2026-11-20T14:05:00+01:00",
+        "member": None,
+        "currency": "USD",
+        "lines": [{"line_no": 1, "sku": "1", "quantity": "1", "amount_minor": 100}],
+        "total_minor": 100,
+    }
+    key = {"Authorization": f"Bearer {env['TERMINAL_KEY']}"}
+    async with httpx.AsyncClient(base_url=env["INGEST_URL"], headers=key) as till:
+        first = await till.post("/v1/purchases", json=body)
+        again = await till.post("/v1/purchases", json=body)
+        changed = await till.post("/v1/purchases", json={**body, "sales_channel": "app"})
+        event = first.json()["event_id"]
+
+        async def processed() -> bool:
+            return (await read(till, f"/v1/events/{event}"))["status"] == "processed"
+
+        assert (first.status_code, again.status_code, changed.status_code) == (202, 202, 409)
+        assert again.json()["duplicate"] is True
+        assert again.json() == {**first.json(), "duplicate": True}
+        assert again.headers["Idempotent-Replayed"] == "true"
+        assert changed.headers["content-type"].startswith("application/problem+json")
+        assert "sales_channel" in changed.text
+        await until(processed)
+
+
+async def read(client: httpx.AsyncClient, path: str) -> Any:
+    answer = await client.get(path)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
