@@ -6,6 +6,7 @@ If it dies in the middle, nothing happened. If it is frozen, the server ends its
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from time import perf_counter
 from uuid import UUID
 
@@ -198,7 +199,8 @@ async def _take_in(tx: Tx, fresh: Sequence[Event], letters: Sequence[Letter]) ->
     if not states:
         return set()
     # Sorted, so that two processes that hold the same records wait for, not block, each other.
-    ordered = sorted(states)
+    # By number: comparing UUID objects costs several times as much.
+    ordered = sorted(states, key=attrgetter("int"))
     rows = bulk.unnest(
         "taken",
         {

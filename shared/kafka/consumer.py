@@ -30,7 +30,7 @@ from shared.kafka.offsets import Fenced, Position, Stopped
 from shared.service import Context, Service
 
 POLL_MS = 250
-BUSY_POLL_MS = 5
+BUSY_WAIT_S = 0.02
 RESTARTS_BEFORE_BISECT = 3
 BUGS_IN_A_ROW_MAX = 20
 PAUSE_FIRST_S = 0.1
@@ -127,9 +127,14 @@ class Consumer:
             return
         polled = await consumer.getmany(
             *idle,
-            timeout_ms=BUSY_POLL_MS if busy else POLL_MS,
+            timeout_ms=0 if busy else POLL_MS,
             max_records=self._settings.consumer_batch_max,
         )
+        if not polled and busy:
+            # Nothing new yet: wait for the work rather than spin beside it.
+            await asyncio.wait(
+                self._work.values(), timeout=BUSY_WAIT_S, return_when=asyncio.FIRST_COMPLETED
+            )
         for tp, records in polled.items():
             if tp in self._held and records:
                 work = self._apply(consumer, tp, self._held[tp], records)
