@@ -1,7 +1,7 @@
 """One contender in a process of its own: ``python -m bench.contender NAME`` prints JSON.
 
-``ours`` is loyalty's consumer as it ships; ``peer`` and ``limit`` are in their own files. All read
-the same records of the same topic into a fresh database. The clock starts when the first events
+``ours`` is loyalty's consumer as it ships; ``peer``, ``limit`` and ``sink`` are in their own files.
+All read the same records of the same topic into a fresh database. The clock starts when the first events
 are committed, so that nobody is charged for joining a group, and ends with the last.
 """
 
@@ -90,6 +90,7 @@ CONTENDERS: dict[str, Callable[[int, Progress], Awaitable[None]]] = {
     "ours": ours,
     "peer": peer.run,
     "limit": limit.run,
+    "sink": limit.run_sink,
 }
 
 if __name__ == "__main__":

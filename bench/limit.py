@@ -1,34 +1,67 @@
 """The limit: fetch with aiokafka, one set-based insert per batch, no logic at all.
 
-No parsing, no dedupe, no offsets, no ledger: one narrow row per event, which is the least that a
-consumer can do that leaves each event's mark in Postgres.
+No parsing, no dedupe, no offsets, no ledger. ``run`` writes one narrow row per event, the least
+that leaves each event's mark in Postgres; ``run_sink`` writes the record's bytes as well, as a
+plain sink from Kafka to a table would.
 """
 
 import os
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from bench.progress import Progress
 
 BATCH_MAX = 500
 
 CREATE = """
-CREATE TABLE IF NOT EXISTS mark
-    (partition int, kafka_offset bigint, key bytea, PRIMARY KEY (partition, kafka_offset))
+CREATE TABLE IF NOT EXISTS mark (
+    partition int, kafka_offset bigint, key bytea, value bytea,
+    PRIMARY KEY (partition, kafka_offset)
+)
 """
-INSERT = """
-INSERT INTO mark SELECT * FROM unnest($1::int[], $2::bigint[], $3::bytea[]) ON CONFLICT DO NOTHING
+NARROW = """
+INSERT INTO mark (partition, kafka_offset, key)
+SELECT * FROM unnest($1::int[], $2::bigint[], $3::bytea[]) ON CONFLICT DO NOTHING
+"""
+SINK = """
+INSERT INTO mark (partition, kafka_offset, key, value)
+SELECT * FROM unnest($1::int[], $2::bigint[], $3::bytea[], $4::bytea[]) ON CONFLICT DO NOTHING
 """
 
 
 async def run(events: int, progress: Progress) -> None:
-    """Consume until ``events`` are committed."""
+    """Write each event's position and key."""
+    await _consume(events, progress, NARROW, _narrow)
+
+
+async def run_sink(events: int, progress: Progress) -> None:
+    """Write each event's position, key and bytes."""
+    await _consume(events, progress, SINK, _sink)
+
+
+def _narrow(records: "Sequence[ConsumerRecord[bytes, bytes]]") -> list[list[Any]]:
+    return [
+        [record.partition for record in records],
+        [record.offset for record in records],
+        [record.key for record in records],
+    ]
+
+
+def _sink(records: "Sequence[ConsumerRecord[bytes, bytes]]") -> list[list[Any]]:
+    return [*_narrow(records), [record.value for record in records]]
+
+
+async def _consume(
+    events: int, progress: Progress, insert: str, columns: Callable[..., list[list[Any]]]
+) -> None:
     connection = await asyncpg.connect(os.environ["BENCH_DATABASE_URL"])
     consumer = AIOKafkaConsumer(
         "purchases",
         bootstrap_servers=os.environ["KAFKA_BOOTSTRAP_SERVERS"],
-        group_id="limit",
+        group_id=f"limit-{os.getpid()}",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=2_097_152,
@@ -42,12 +75,7 @@ async def run(events: int, progress: Progress) -> None:
         while done < events:
             polled = await consumer.getmany(timeout_ms=100, max_records=BATCH_MAX)
             for records in polled.values():
-                await connection.execute(
-                    INSERT,
-                    [record.partition for record in records],
-                    [record.offset for record in records],
-                    [record.key for record in records],
-                )
+                await connection.execute(insert, *columns(records))
                 done += len(records)
                 progress.at(done)
     finally:

@@ -41,7 +41,7 @@ class ServiceSettings(BaseSettings):
     """Where consumer, relay and jobs answer health and metrics; 0 switches it off."""
     db_pool_size: int = Field(default=10, ge=1, le=200)
     db_statement_timeout_ms: int = Field(default=5_000, ge=100)
-    consumer_batch_max: int = Field(default=500, ge=1, le=10_000)
+    consumer_batch_max: int = Field(default=1_000, ge=1, le=10_000)
     """Most events of one partition in one transaction."""
     consumer_concurrency: int = Field(default=4, ge=1, le=64)
     """Most partition batches in work at once in one process."""

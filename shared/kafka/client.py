@@ -103,7 +103,7 @@ async def group_consumer(
         rebalance_timeout_ms=session_timeout_ms,
         request_timeout_ms=max(REQUEST_TIMEOUT_MS, session_timeout_ms + 5_000),
         fetch_max_bytes=16 * BATCH_BYTES,
-        max_partition_fetch_bytes=2 * BATCH_BYTES,
+        max_partition_fetch_bytes=4 * BATCH_BYTES,
         fetch_max_wait_ms=500,
     )
     await _start(client)
