@@ -1,8 +1,8 @@
 """One contender in a process of its own: ``python -m bench.contender NAME`` prints JSON.
 
 ``ours`` is loyalty's consumer as it ships; ``peer``, ``limit`` and ``sink`` are in their own files.
-All read the same records of the same topic into a fresh database. The clock starts when the first events
-are committed, so that nobody is charged for joining a group, and ends with the last.
+All read the same records of the same topic into a fresh database. The clock starts when the first
+events are committed, so that nobody is charged for joining a group, and ends with the last.
 """
 
 import asyncio
