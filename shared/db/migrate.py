@@ -1,6 +1,5 @@
 """Alembic, run per service: one chain of versions and one ``alembic_version`` in each database."""
 
-import asyncio
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -81,8 +80,3 @@ def runtime_role() -> str:
     """Return the role that the service's processes use, quoted for SQL; for GRANT and REVOKE."""
     role: str = context.config.attributes["runtime_role"]
     return '"' + role.replace('"', '""') + '"'
-
-
-def upgrade_blocking(service: Service, settings: ServiceSettings) -> None:
-    """Run ``upgrade`` where there is no event loop."""
-    asyncio.run(upgrade(service, settings))

@@ -19,7 +19,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared import log, metrics
-from shared.db import Database, Tx, bulk
+from shared.db import Tx, bulk
 from shared.db.plumbing import outbox
 from shared.db.retry import is_transient
 from shared.errors import Unavailable
@@ -315,12 +315,3 @@ async def republish(tx: Tx, *, since: datetime, topic: str | None = None) -> int
         statement = statement.where(outbox.c.topic == topic)
     result = await tx.execute(statement.values(published_at=None))
     return result.rowcount
-
-
-async def oldest_unpublished(db: Database) -> datetime | None:
-    """Return when the oldest waiting row was written."""
-    async with db.transaction() as tx:
-        oldest: datetime | None = await tx.scalar(
-            sa.select(sa.func.min(outbox.c.created_at)).where(outbox.c.published_at.is_(None))
-        )
-        return oldest

@@ -200,12 +200,3 @@ async def update_states(tx: Tx, current: Sequence[CurrentReceipt]) -> None:
         .values(revision=new.c.revision, member_id=new.c.member_id, state=new.c.state)
         .where(receipt.c.receipt_id == new.c.receipt_id)
     )
-
-
-async def load_by_event(tx: Tx, event_id: UUID) -> tuple[str, str, datetime] | None:
-    """Return store, terminal and arrival of the receipt that ``event_id`` recorded."""
-    query = sa.select(receipt.c.store_id, receipt.c.terminal_id, receipt.c.received_at).where(
-        receipt.c.event_id == event_id
-    )
-    row = (await tx.execute(query)).one_or_none()
-    return (row[0], row[1], row[2]) if row else None

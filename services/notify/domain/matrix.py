@@ -9,7 +9,6 @@ Purpose = Literal["marketing", "personalisation", "service"]
 
 TOPICS: tuple[Topic, ...] = get_args(Topic)
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
-FREQUENCIES: tuple[Frequency, ...] = get_args(Frequency)
 
 MARKETING: frozenset[Topic] = frozenset({"offers", "content", "events"})
 """Topics that advertise. The others inform about the member's own account."""
