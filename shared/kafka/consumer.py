@@ -103,8 +103,9 @@ class Consumer:
             hints = asyncio.create_task(self._hint(consumer))
             try:
                 while not stop.is_set():
-                    if watch.done():
-                        watch.result()
+                    for beside in (watch, hints):
+                        if beside.done():
+                            beside.result()
                     await self._turn(consumer)
             finally:
                 watch.cancel()
