@@ -5,10 +5,13 @@ from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
+from aiokafka.admin import RecordsToDelete
 
+from shared.contracts.topics import TOPICS
 from shared.db.plumbing import consumer_offset
 from shared.errors import Refused
-from shared.kafka import deadletters, offsets
+from shared.kafka import client, deadletters, offsets, topics
+from shared.kafka.client import TopicPartition
 from shared.kafka.consumer import Consumer, HandlerBug
 from shared.kafka.offsets import Stopped
 from tests.broker.conftest import Bench, create_topic, delete_topic, until
@@ -244,6 +247,40 @@ async def _created(bench: Bench) -> bool:
 
 
 async def _partitions(bench: Bench) -> int:
-    from shared.kafka import topics  # noqa: PLC0415
-
     return (await topics.partition_counts(bench.kafka.bootstrap, [bench.topic])).get(bench.topic, 0)
+
+
+async def test_records_trimmed_before_they_were_read_stop_the_consumer(bench: Bench) -> None:
+    ann = uuid4()
+    await bench.produce_events(*(purchase(ann, n) for n in range(10)), partition=0)
+    async with client.admin(bench.kafka.bootstrap) as admin:
+        await admin.delete_records({TopicPartition(bench.topic, 0): RecordsToDelete(6)})
+    with pytest.raises(Stopped, match="trimmed"):
+        await Consumer(bench.service, bench.context).run(asyncio.Event())
+    assert await bench.totals() == {}
+
+
+async def test_more_than_twenty_bugs_in_a_row_stop_the_consumer(bench: Bench) -> None:
+    events = [purchase(uuid4(), n, does="bug") for n in range(30)]
+    await bench.produce_events(*events, partition=0)
+    for _ in range(3):
+        with pytest.raises(HandlerBug):
+            await Consumer(bench.service, bench.context).run(asyncio.Event())
+    with pytest.raises(Stopped, match="21 events in a row"):
+        await Consumer(bench.service, bench.context).run(asyncio.Event())
+    assert await bench.scalar("SELECT count(*) FROM dead_letter") == 20
+
+
+async def test_a_topic_that_forgets_too_early_is_refused(bench: Bench) -> None:
+    with pytest.raises(RuntimeError, match="keeps records"):
+        topics._compare(
+            "purchases",
+            topics.topic_config(TOPICS["purchases"]),
+            {"cleanup.policy": "delete", "retention.ms": "3600000"},
+        )
+    with pytest.raises(RuntimeError, match=r"cleanup\.policy"):
+        topics._compare(
+            "members",
+            topics.topic_config(TOPICS["members"]),
+            {"cleanup.policy": "delete", "retention.ms": "-1"},
+        )

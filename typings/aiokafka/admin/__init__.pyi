@@ -27,6 +27,9 @@ class NewTopic:
         topic_configs: Mapping[str, str] | None = None,
     ) -> None: ...
 
+class RecordsToDelete:
+    def __init__(self, before_offset: int) -> None: ...
+
 class AIOKafkaAdminClient:
     def __init__(
         self,
