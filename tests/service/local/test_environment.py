@@ -35,6 +35,15 @@ def test_a_taken_port_falls_back_to_a_free_one() -> None:
     assert ports.choose(port) == port
 
 
+def test_free_ports_differ_and_no_outgoing_connection_can_take_them() -> None:
+    found = [ports.free_port() for _ in range(40)]
+    assert len(set(found)) == 40
+    with socket.create_server((ports.LOOPBACK, 0)) as server:
+        for _ in range(20):
+            with socket.create_connection(server.getsockname()) as client:
+                assert client.getsockname()[1] > max(found)
+
+
 def test_the_env_file_holds_what_people_and_programs_need(layout: Layout) -> None:
     chosen = environment.choose(layout, ANY)
     environment.write(layout, chosen)
