@@ -5,6 +5,7 @@ from typing import Annotated, Union, get_args
 
 from pydantic import Discriminator, TypeAdapter
 
+from shared.contracts import structs
 from shared.contracts.catalogue import CatalogueEvent
 from shared.contracts.credentials import CredentialChanged
 from shared.contracts.envelope import Event
@@ -32,12 +33,20 @@ class Topic:
     key: str
     """What a record's key says, in words; records of one key stay in order."""
     retention_days: int | None = None
+    busy: bool = False
+    """Whether reading takes so much of a consumer's time that it is done by structs."""
     events: TypeAdapter[Event] = field(init=False, repr=False, compare=False)
     """Parses any of ``types``, told apart by ``type``."""
+    read: structs.Reader = field(init=False, repr=False, compare=False)
+    """Makes what a consumer is given of one record's value; raises ``Unreadable``."""
 
     def __post_init__(self) -> None:
-        """Build the parser once."""
+        """Build parser and reader once."""
         object.__setattr__(self, "events", _one_of(self.types))
+        read = (
+            structs.fast_reader(self.types) if self.busy else structs.validating_reader(self.events)
+        )
+        object.__setattr__(self, "read", read)
 
     @property
     def compacted(self) -> bool:
@@ -74,6 +83,7 @@ TOPICS: dict[str, Topic] = {
             get_args(PurchaseEvent),
             key="member id, or receipt id while the member is unknown",
             retention_days=28,
+            busy=True,
         ),
         Topic(
             "interactions",

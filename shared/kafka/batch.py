@@ -8,28 +8,34 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from time import perf_counter
+from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
-from pydantic import ValidationError
-from sqlalchemy.dialects.postgresql import insert
 
 from shared import ids, log, metrics
 from shared.contracts.envelope import Event
+from shared.contracts.structs import Unreadable
 from shared.contracts.topics import Topic
 from shared.db import Tx, bulk
-from shared.db.plumbing import inbox, parked_key
+from shared.db.plumbing import parked_key
 from shared.kafka import deadletters, offsets
 from shared.kafka.client import ConsumerRecord
 from shared.kafka.deadletters import Letter
 from shared.kafka.offsets import Position
 from shared.service import Context, Handler
 
+TAKE_IN = """
+    INSERT INTO inbox (event_id, state)
+    SELECT * FROM unnest($1::uuid[], $2::text[])
+    ON CONFLICT DO NOTHING
+    RETURNING event_id
+"""
+
 logger = log.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One record: parsed, or with the reason why it could not be."""
 
     offset: int
@@ -76,12 +82,9 @@ def _item(topic: Topic, record: "ConsumerRecord[bytes, bytes]") -> Item:
         malformed = None if topic.compacted else "an event without a value"
         return Item(record.offset, key, None, None, malformed)
     try:
-        return Item(record.offset, key, value, topic.parse(value))
-    except ValidationError as error:
-        # The message names fields and types, never the input: it may hold personal data.
-        problems = error.errors(include_url=False, include_context=False, include_input=False)
-        shown = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in problems[:5])
-        return Item(record.offset, key, value, None, shown)
+        return Item(record.offset, key, value, topic.read(value))
+    except Unreadable as error:
+        return Item(record.offset, key, value, None, str(error))
 
 
 async def apply(tx: Tx, target: Target, batch: Batch, poison: Letter | None = None) -> Position:
@@ -141,7 +144,7 @@ async def _locked_parked_keys(tx: Tx, batch: Batch) -> set[bytes]:
 
 
 async def _settled_malformed(tx: Tx, batch: Batch) -> set[int]:
-    """Return the offsets of unreadable records that have a dead letter from an earlier reading."""
+    """Return the offsets of unreadable records that have a dead letter from an earlier structs."""
     unreadable = [item.offset for item in batch.items if item.malformed is not None]
     if not unreadable:
         return set()
@@ -201,20 +204,9 @@ async def _take_in(tx: Tx, fresh: Sequence[Event], letters: Sequence[Letter]) ->
     # Sorted, so that two processes that hold the same records wait for, not block, each other.
     # By number: comparing UUID objects costs several times as much.
     ordered = sorted(states, key=attrgetter("int"))
-    rows = bulk.unnest(
-        "taken",
-        {
-            "event_id": (sa.Uuid(), ordered),
-            "state": (sa.Text(), [states[event_id] for event_id in ordered]),
-        },
-    )
-    inserted = await tx.execute(
-        insert(inbox)
-        .from_select(["event_id", "state"], sa.select(rows.c.event_id, rows.c.state))
-        .on_conflict_do_nothing()
-        .returning(inbox.c.event_id)
-    )
-    return set(inserted.scalars())
+    connection = await bulk.driver(tx)
+    inserted = await connection.fetch(TAKE_IN, ordered, [states[event_id] for event_id in ordered])
+    return {row[0] for row in inserted}
 
 
 def _count(target: Target, batch: Batch, applied: int, letters: Sequence[Letter]) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from pydantic import ValidationError
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.contracts.envelope import Event
+from shared.contracts.structs import Unreadable
 from shared.contracts.topics import TOPICS
 from shared.db import Database, Tx, bulk, outbox
 from shared.db.plumbing import dead_letter, inbox, parked_key
@@ -150,8 +150,8 @@ async def _open_of_key(tx: Tx, letter: Letter) -> list[Letter]:
 
 def _parse(letters: Sequence[Letter]) -> list[Event]:
     try:
-        return [TOPICS[one.topic].parse(one.value or b"") for one in letters]
-    except ValidationError as error:
+        return [TOPICS[one.topic].read(one.value or b"") for one in letters]
+    except Unreadable as error:
         code, detail = "still_malformed", "The record still does not parse; drop it, or upgrade."
         raise Refused(code, detail) from error
 

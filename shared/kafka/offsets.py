@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from pydantic import ValidationError
 from sqlalchemy.dialects.postgresql import insert
 
+from shared.contracts.structs import Unreadable
 from shared.contracts.topics import TOPICS
 from shared.db import Tx
 from shared.db.plumbing import consumer_attempt, consumer_offset
@@ -44,8 +44,8 @@ def identity(topic: str, value: bytes | None) -> str:
     """Return what tells one record from another: the event's id, or a hash of its bytes."""
     if value is not None:
         try:
-            return str(TOPICS[topic].parse(value).id)
-        except ValidationError:
+            return str(TOPICS[topic].read(value).id)
+        except Unreadable:
             pass
     return "sha256:" + hashlib.sha256(value or b"").hexdigest()
 

@@ -8,7 +8,7 @@ what was posted is posted, so any order, duplication and batching ends in the sa
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -101,8 +101,7 @@ class MemberState:
     changed_years: set[int] = field(default_factory=set[int])
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """What one event does to one member: from ``before`` to ``after`` of a receipt."""
 
     event: ReceiptEvent
@@ -113,8 +112,7 @@ class Change:
     settlement: Settlement
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(NamedTuple):
     """Points moved between the programme and a member; positive is to the member."""
 
     change: Change
@@ -136,8 +134,7 @@ class TierChange:
     spend_minor: int
 
 
-@dataclass(frozen=True, slots=True)
-class Lot:
+class Lot(NamedTuple):
     """Points earned together, with one expiry; ``lot_id`` is the receipt's id."""
 
     member_id: UUID

@@ -1,9 +1,8 @@
 """What a receipt at its net state is worth; a pure function of receipt and programme."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from services.loyalty.domain.programme import Programme, Version
 
@@ -49,8 +48,7 @@ class Receipt(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """What a receipt should have earned, and the arithmetic behind it."""
 
     points: int

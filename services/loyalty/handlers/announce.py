@@ -2,17 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
-
-from pydantic import TypeAdapter
 
 from services.loyalty.domain import explain
 from services.loyalty.domain.fold import Book, Posting, TierChange
 from services.loyalty.domain.members import Identifier, Member
 from services.loyalty.store import members
 from shared import ids
+from shared.contracts import structs
 from shared.contracts.interactions import Consent, ConsentGiven
-from shared.contracts.loyalty import TierChanged, TierMovement
+from shared.contracts.loyalty import (
+    PointsEarned,
+    PointsMovement,
+    PointsReturned,
+    TierChanged,
+    TierMovement,
+)
 from shared.contracts.members import (
     MemberChanged,
     MemberContact,
@@ -23,7 +27,9 @@ from shared.db import Tx, outbox
 from shared.db.outbox import Outgoing
 
 SOURCE = "perennial/loyalty"
-_JSON = TypeAdapter(dict[str, Any])
+_MOVEMENT = structs.struct(PointsMovement)
+_EARNED = structs.struct(PointsEarned)
+_RETURNED = structs.struct(PointsReturned)
 
 
 async def on_ledger(tx: Tx, book: Book) -> None:
@@ -36,40 +42,38 @@ async def on_ledger(tx: Tx, book: Book) -> None:
 
 
 def points(posting: Posting, book: Book) -> Outgoing:
-    """Return a posting's event as JSON, with the fields of ``PointsEarned`` in their order.
+    """Return a posting's event as JSON.
 
-    Made without the model: checking values that the ledger itself has just computed would cost
-    more than folding the receipt. A test holds these bytes to the contract.
+    Made as a struct: checking values that the ledger itself has just computed would cost more
+    than folding the receipt. A test holds these bytes to the contract.
     """
     change, event = posting.change, posting.change.event
     version = change.settlement.version
     earned = posting.points > 0
-    event_type = "points.earned.v1" if earned else "points.returned.v1"
+    kind, event_type = (
+        (_EARNED, "points.earned.v1") if earned else (_RETURNED, "points.returned.v1")
+    )
     event_id = ids.derived_id(event.id, event_type)
     subject = str(change.member_id)
-    value = _JSON.dump_json(
-        {
-            "specversion": "1.0",
-            "id": event_id,
-            "source": SOURCE,
-            "type": event_type,
-            "time": event.time,
-            "subject": subject,
-            "datacontenttype": "application/json",
-            "dataschema": f"urn:perennial:schema:{event_type}",
-            "data": {
-                "member_id": subject,
-                "receipt_id": event.data.receipt_id,
-                "store_id": event.data.store_id,
-                "points": posting.points if earned else -posting.points,
-                "available": posting.balance_after,
-                "expires_at": change.after.expires_at,
-                "programme_version": version.version if version else "none",
-                "explain": explain.in_short(posting, book.programme),
-            },
-        }
+    movement = _MOVEMENT(
+        member_id=change.member_id,
+        receipt_id=event.data.receipt_id,
+        store_id=event.data.store_id,
+        points=posting.points if earned else -posting.points,
+        available=posting.balance_after,
+        expires_at=change.after.expires_at,
+        programme_version=version.version if version else "none",
+        explain=explain.in_short(posting, book.programme),
     )
-    return Outgoing("loyalty", subject, event_id=event_id, value=value)
+    announced = kind(
+        id=event_id,
+        source=SOURCE,
+        time=event.time,
+        subject=subject,
+        dataschema=f"urn:perennial:schema:{event_type}",
+        data=movement,
+    )
+    return Outgoing("loyalty", subject, event_id=event_id, value=structs.encode(announced))
 
 
 def _tier(change: TierChange, book: Book) -> Outgoing:

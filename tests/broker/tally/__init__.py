@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.clock import SystemClock
+from shared.contracts import structs
 from shared.contracts.purchases import PurchaseRecorded
 from shared.db import Database, Tx, outbox
 from shared.db.outbox import Outgoing
@@ -53,7 +54,13 @@ async def on_purchases(tx: Tx, events: Sequence[PurchaseRecorded], context: Cont
                 },
             )
         )
-    await outbox.append(tx, [Outgoing("loyalty", str(event.subject), event) for event in events])
+    await outbox.append(
+        tx,
+        [
+            Outgoing("loyalty", str(event.subject), event_id=event.id, value=structs.encode(event))
+            for event in events
+        ],
+    )
 
 
 def _misbehave(event: PurchaseRecorded, context: Context) -> None:
