@@ -1,7 +1,7 @@
 """The peer: what one would write otherwise, one FastStream message per SQLAlchemy transaction.
 
-The same bookkeeping as loyalty's: dedupe by event id, a double entry, a lot, the balance, an
-outbox row. The points come from loyalty's own domain, so that only the shape differs.
+The same bookkeeping as loyalty's: dedupe by event id, an entry with two sides, a lot, the
+balance, an outbox row. The points come from loyalty's own domain, so that only the shape differs.
 """
 
 import asyncio
@@ -35,9 +35,10 @@ entry = sa.Table(
     METADATA,
     sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
     sa.Column("event_id", sa.Uuid, nullable=False),
-    sa.Column("account", sa.Text, nullable=False, index=True),
+    sa.Column("from_account", sa.Text, nullable=False),
+    sa.Column("to_account", sa.Text, nullable=False, index=True),
     sa.Column("points", sa.BigInteger, nullable=False),
-    sa.Column("balance_after", sa.BigInteger, nullable=True),
+    sa.Column("balance_after", sa.BigInteger, nullable=False),
 )
 lot = sa.Table(
     "lot",
@@ -77,11 +78,12 @@ async def _book(tx: AsyncConnection, event: PurchaseRecorded, rules: Programme) 
     total = after.scalar_one()
     await tx.execute(
         entry.insert().values(
-            event_id=event.id, account=str(member), points=points, balance_after=total
+            event_id=event.id,
+            from_account="programme:issued",
+            to_account=str(member),
+            points=points,
+            balance_after=total,
         )
-    )
-    await tx.execute(
-        entry.insert().values(event_id=event.id, account="programme:issued", points=-points)
     )
     await tx.execute(
         lot.insert().values(receipt_id=event.data.receipt_id, member_id=member, points=points)

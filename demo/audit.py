@@ -135,7 +135,7 @@ async def _books(tx: Tx) -> AsyncIterator[Finding]:
         0,
         await _count(
             tx,
-            "SELECT count(*) FROM (SELECT 1 FROM entry GROUP BY cause_id"
+            "SELECT count(*) FROM (SELECT 1 FROM entry_leg GROUP BY cause_id"
             " HAVING sum(points) <> 0) AS unbalanced",
         ),
     )
@@ -146,15 +146,15 @@ async def _books(tx: Tx) -> AsyncIterator[Finding]:
             tx,
             """
             SELECT count(*) FROM account FULL JOIN (
-                SELECT member_id, account AS kind, sum(points) AS points
-                FROM entry WHERE member_id IS NOT NULL GROUP BY member_id, account
-            ) AS booked USING (member_id, kind)
-            WHERE coalesce(account.balance, 0) <> coalesce(booked.points, 0)
+                SELECT member_id, sum(points) AS points
+                FROM entry_leg WHERE account = 'available' GROUP BY member_id
+            ) AS booked USING (member_id)
+            WHERE coalesce(account.available, 0) <> coalesce(booked.points, 0)
             """,
         ),
     )
-    programme = await _count(tx, "SELECT sum(points) FROM entry WHERE member_id IS NULL")
-    members = await _count(tx, "SELECT sum(balance) FROM account")
+    programme = await _count(tx, "SELECT sum(points) FROM entry_leg WHERE account = 'issued'")
+    members = await _count(tx, "SELECT sum(available) FROM account")
     yield Finding("Programme's plus members' points", 0, programme + members)
     yield Finding(
         "Receipts booked at other than their worth",
@@ -163,8 +163,9 @@ async def _books(tx: Tx) -> AsyncIterator[Finding]:
             tx,
             """
             SELECT count(*) FROM receipt FULL JOIN (
-                SELECT receipt_id, sum(points) AS points FROM entry
-                WHERE receipt_id IS NOT NULL GROUP BY receipt_id
+                SELECT receipt_id,
+                    sum(CASE to_account WHEN 'available' THEN points ELSE -points END) AS points
+                FROM entry WHERE receipt_id IS NOT NULL GROUP BY receipt_id
             ) AS booked USING (receipt_id)
             WHERE coalesce(receipt.posted, 0) <> coalesce(booked.points, 0)
             """,

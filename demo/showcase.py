@@ -13,8 +13,7 @@ from demo.steps import checked
 
 ENTRIES = 100
 _BY_BALANCE = sa.text(
-    "SELECT member_id FROM account WHERE member_id = ANY(:of) AND kind = 'available'"
-    " ORDER BY balance DESC, member_id"
+    "SELECT member_id FROM account WHERE member_id = ANY(:of) ORDER BY available DESC, member_id"
 )
 
 

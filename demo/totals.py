@@ -37,7 +37,7 @@ async def count(databases: Mapping[str, Database], mail_folder: Path) -> Totals:
     async with databases["ingest"].transaction() as tx:
         attributed = await _one(tx, _ATTRIBUTED)
     async with databases["loyalty"].transaction() as tx:
-        points = await _one(tx, "SELECT -sum(points) FROM entry WHERE member_id IS NULL")
+        points = await _one(tx, "SELECT -sum(points) FROM entry_leg WHERE account = 'issued'")
         entries = await _one(tx, "SELECT count(*) FROM entry")
         tiers = {row[0]: row[1] for row in await tx.execute(sa.text(_TIERS))}
     async with databases["offers"].transaction() as tx:

@@ -45,8 +45,11 @@ async def current(db: Database) -> str | None:
         return revision
 
 
-async def upgrade(service: Service, settings: ServiceSettings) -> None:
-    """Bring the service's database to the newest revision, as the owner role."""
+async def upgrade(service: Service, settings: ServiceSettings, *, to: str = "head") -> None:
+    """Bring the service's database to revision ``to``, the newest one by default.
+
+    Works as the owner role.
+    """
     alembic = config(service.migrations)
     alembic.attributes["runtime_role"] = make_url(settings.database_url).username
     url = settings.migration_database_url or settings.database_url
@@ -56,7 +59,7 @@ async def upgrade(service: Service, settings: ServiceSettings) -> None:
 
     def work(connection: Connection) -> None:
         alembic.attributes["connection"] = connection
-        command.upgrade(alembic, "head")
+        command.upgrade(alembic, to)
 
     try:
         async with engine.begin() as connection:

@@ -74,7 +74,7 @@ async def open_letters(clients: Clients, service: str) -> list[UUID]:
 async def books(clients: Clients) -> dict[UUID, tuple[int, int]]:
     """Return each member's balance and version: what a replay must not move."""
     async with clients.databases["loyalty"].transaction() as tx:
-        rows = await tx.execute(sa.text("SELECT member_id, balance, version FROM account"))
+        rows = await tx.execute(sa.text("SELECT member_id, available, version FROM account"))
         return {row[0]: (row[1], row[2]) for row in rows}
 
 
@@ -95,8 +95,8 @@ async def _double(clients: Clients) -> int:
     return await _count(
         clients,
         "loyalty",
-        "SELECT count(*) FROM (SELECT 1 FROM entry WHERE member_id IS NOT NULL"
-        " GROUP BY cause_id, account, member_id HAVING count(*) > 1) AS twice",
+        "SELECT count(*) FROM (SELECT 1 FROM entry"
+        " GROUP BY cause_id, member_id HAVING count(*) > 1) AS twice",
     )
 
 

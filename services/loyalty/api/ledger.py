@@ -95,11 +95,15 @@ class Explain(BaseModel):
 class EntryView(BaseModel):
     """One row of a member's ledger."""
 
-    entry_id: int
     version: int
-    """Of the account; newest first."""
+    """Counts the member's entries; newest first."""
     points: int
-    balance_after: int
+    """Positive where the member got them, negative where they were taken."""
+    from_account: str
+    """Where the points came from: a member's account or the programme's, such as ``issued``."""
+    to_account: str
+    available_after: int
+    """What the member could spend right after."""
     cause_id: UUID
     """Id of the event that caused it."""
     receipt_id: UUID | None
@@ -182,10 +186,11 @@ async def list_lots(member_id: UUID, context: Ctx) -> pages.Page[LotView]:
 
 def _entry(row: read.Entry) -> EntryView:
     return EntryView(
-        entry_id=row.entry_id,
         version=row.version,
         points=row.points,
-        balance_after=row.balance_after,
+        from_account=row.from_account,
+        to_account=row.to_account,
+        available_after=row.available_after,
         cause_id=row.cause_id,
         receipt_id=row.receipt_id,
         occurred_at=row.occurred_at,

@@ -98,6 +98,8 @@ class MemberState:
     last_event_at: datetime
     spend: dict[int, int]
     tier: str | None
+    chain: bytes = b""
+    """Hash of the last entry; empty before the first."""
     changed_years: set[int] = field(default_factory=set[int])
 
 

@@ -51,10 +51,10 @@ async def _store(tx: Tx, book: Book, loaded: dict[UUID, fold.ReceiptState]) -> N
     }
     if changed:
         await ledger.update_receipts(tx, changed)
+    if book.postings:
+        await ledger.append_entries(tx, book.postings, book.members)
     if book.members:
         await ledger.update_accounts(tx, book.members)
-    if book.postings:
-        await ledger.append_entries(tx, book.postings)
     changes = fold.lot_changes(loaded, book.receipts)
     await lots.delete_lots(tx, changes.gone)
     await lots.update_lots(tx, changes.changed)

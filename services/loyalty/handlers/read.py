@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
+
+import sqlalchemy as sa
 
 from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain import tiers
@@ -12,6 +15,7 @@ from services.loyalty.domain.fold import Lot
 from services.loyalty.domain.tiers import Standing
 from services.loyalty.handlers import enrol
 from services.loyalty.store import lots, reads
+from services.loyalty.store.tables import AVAILABLE
 from shared.db import Tx
 
 
@@ -32,10 +36,12 @@ class Balance:
 class Entry:
     """A row of the ledger, explained."""
 
-    entry_id: int
     version: int
     points: int
-    balance_after: int
+    """As the member sees it: negative where points were taken."""
+    from_account: str
+    to_account: str
+    available_after: int
     cause_id: UUID
     receipt_id: UUID | None
     occurred_at: datetime
@@ -67,22 +73,25 @@ async def entries(
     """Return a member's entries, newest first, each with its explanation."""
     await enrol.get(tx, member_id)
     rows = await reads.list_entries(tx, member_id, before=before, limit=limit)
-    return [
-        Entry(
-            entry_id=row.entry_id,
-            version=row.account_version,
-            points=row.points,
-            balance_after=row.balance_after,
-            cause_id=row.cause_id,
-            receipt_id=row.receipt_id,
-            occurred_at=row.occurred_at,
-            posted_at=row.posted_at,
-            explanation=explain(
-                Recorded(**row.explain), row.points, row.programme_version, context.programme
-            ),
-        )
-        for row in rows
-    ]
+    return [_entry(row, context) for row in rows]
+
+
+def _entry(row: "sa.Row[Any]", context: LoyaltyContext) -> Entry:
+    points = row.points if row.to_account == AVAILABLE else -row.points
+    return Entry(
+        version=row.version,
+        points=points,
+        from_account=row.from_account,
+        to_account=row.to_account,
+        available_after=row.available_after,
+        cause_id=row.cause_id,
+        receipt_id=row.receipt_id,
+        occurred_at=row.occurred_at,
+        posted_at=row.posted_at,
+        explanation=explain(
+            Recorded(**row.explain), points, row.programme_version, context.programme
+        ),
+    )
 
 
 async def open_lots(tx: Tx, member_id: UUID, *, limit: int) -> Sequence[Lot]:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.loyalty.domain import chain
 from services.loyalty.domain.fold import MemberState, Posting, ReceiptState
 from services.loyalty.store.tables import AVAILABLE, ISSUED, entry, receipt
 from shared.db import Tx, bulk
@@ -38,25 +39,26 @@ UPDATE_RECEIPTS = """
 """
 
 LOCK_ACCOUNTS = """
-    SELECT member_id, balance, version, last_event_at
+    SELECT member_id, available, version, last_event_at, hash
     FROM account
-    WHERE member_id = ANY ($1::uuid[]) AND kind = 'available'
+    WHERE member_id = ANY ($1::uuid[])
     ORDER BY member_id
     FOR NO KEY UPDATE
 """
 
 OPEN_ACCOUNTS = """
-    INSERT INTO account (member_id, kind, balance, version, last_event_at)
-    SELECT member_id, 'available', 0, 0, $2 FROM unnest($1::uuid[]) AS new (member_id)
+    INSERT INTO account (member_id, available, version, last_event_at)
+    SELECT member_id, 0, 0, $2 FROM unnest($1::uuid[]) AS new (member_id)
     ON CONFLICT DO NOTHING
 """
 
 UPDATE_ACCOUNTS = """
     UPDATE account
-    SET balance = after.balance, version = after.version, last_event_at = after.last_event_at
-    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[])
-        AS after (member_id, balance, version, last_event_at)
-    WHERE account.member_id = after.member_id AND account.kind = 'available'
+    SET available = after.available, version = after.version,
+        last_event_at = after.last_event_at, hash = after.hash
+    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bytea[])
+        AS after (member_id, available, version, last_event_at, hash)
+    WHERE account.member_id = after.member_id
 """
 
 LOAD_SPEND = """
@@ -70,18 +72,7 @@ UPSERT_SPEND = """
 """
 
 RECEIPT_COLUMNS = ("receipt_id", "member_id", "revision", "posted", "qualifying_minor", "year")
-ENTRY_COLUMNS = (
-    "cause_id",
-    "account",
-    "points",
-    "member_id",
-    "account_version",
-    "balance_after",
-    "receipt_id",
-    "programme_version",
-    "explain",
-    "occurred_at",
-)
+ENTRY_COLUMNS = (*chain.Entry._fields, "hash")
 
 
 class Driver(Protocol):
@@ -156,8 +147,8 @@ async def lock_members(
         await connection.execute(OPEN_ACCOUNTS, missing, now)
         rows += await connection.fetch(LOCK_ACCOUNTS, missing)
     members = {
-        member_id: MemberState(balance, version, last_event_at, {}, None)
-        for member_id, balance, version, last_event_at in rows
+        member_id: MemberState(available, version, last_event_at, {}, None, chain)
+        for member_id, available, version, last_event_at, chain in rows
     }
     for member_id, year, amount_minor in await connection.fetch(LOAD_SPEND, wanted):
         members[member_id].spend[year] = amount_minor
@@ -174,6 +165,7 @@ async def update_accounts(tx: Tx, members: Mapping[UUID, MemberState]) -> None:
         [state.balance for state in states],
         [state.version for state in states],
         [state.last_event_at for state in states],
+        [state.chain for state in states],
     )
     spend = [
         (member_id, year, state.spend[year])
@@ -184,36 +176,44 @@ async def update_accounts(tx: Tx, members: Mapping[UUID, MemberState]) -> None:
         await connection.execute(UPSERT_SPEND, *map(list, zip(*spend, strict=True)))
 
 
-async def append_entries(tx: Tx, postings: Iterable[Posting]) -> None:
-    """Append two entries for each posting: the member's, and the programme's that balances it."""
-    await bulk.copy_rows(tx, entry, ENTRY_COLUMNS, entry_rows(postings))
+async def append_entries(
+    tx: Tx, postings: Iterable[Posting], members: Mapping[UUID, MemberState]
+) -> None:
+    """Append an entry for each posting, behind the last of its member.
+
+    Brings each member's chain up to date; ``update_accounts`` stores it.
+    """
+    await bulk.copy_rows(tx, entry, ENTRY_COLUMNS, entry_rows(postings, members))
 
 
-def entry_rows(postings: Iterable[Posting]) -> list[tuple[Any, ...]]:
-    """Return the values of ``ENTRY_COLUMNS``, two rows for each posting."""
+def entry_rows(
+    postings: Iterable[Posting], members: Mapping[UUID, MemberState]
+) -> list[tuple[Any, ...]]:
+    """Return the values of ``ENTRY_COLUMNS`` for each posting."""
     rows: list[tuple[Any, ...]] = []
     for posting in postings:
         change, points = posting.change, posting.points
         event, settlement = change.event, change.settlement
         version = settlement.version
-        at, cause_id = event.time, event.id
         # The text of a list of whole numbers is JSON already.
         explain = (
             f'{{"why":"{change.why}","worth":{change.after.posted},'
             f'"posted_before":{change.before.posted},"lines":{settlement.lines}}}'
         )
-        member_leg = (
-            cause_id,
-            AVAILABLE,
-            points,
+        row = chain.Entry(
             change.member_id,
             posting.version,
+            event.id,
+            ISSUED if points > 0 else AVAILABLE,
+            AVAILABLE if points > 0 else ISSUED,
+            abs(points),
             posting.balance_after,
             event.data.receipt_id,
             version.version if version else None,
             explain,
-            at,
+            event.time,
         )
-        programme_leg = (cause_id, ISSUED, -points, None, None, None, None, None, None, at)
-        rows += (member_leg, programme_leg)
+        member = members[change.member_id]
+        member.chain = chain.link(member.chain, row)
+        rows.append((*row, member.chain))
     return rows

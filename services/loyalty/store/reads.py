@@ -8,14 +8,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.loyalty.store.tables import (
-    AVAILABLE,
-    account,
-    entry,
-    lot,
-    qualifying_spend,
-    receipt,
-)
+from services.loyalty.store.tables import account, entry, qualifying_spend
 from shared.db import Tx
 
 
@@ -23,12 +16,12 @@ async def load_account(tx: Tx, member_id: UUID) -> tuple[int, datetime | None]:
     """Return the points available and the time of the newest event in them."""
     row = (
         await tx.execute(
-            sa.select(account.c.balance, account.c.last_event_at).where(
-                account.c.member_id == member_id, account.c.kind == AVAILABLE
+            sa.select(account.c.available, account.c.last_event_at).where(
+                account.c.member_id == member_id
             )
         )
     ).one_or_none()
-    return (row.balance, row.last_event_at) if row else (0, None)
+    return (row.available, row.last_event_at) if row else (0, None)
 
 
 async def load_spend(tx: Tx, member_id: UUID) -> dict[int, int]:
@@ -44,11 +37,11 @@ async def load_spend(tx: Tx, member_id: UUID) -> dict[int, int]:
 async def list_entries(
     tx: Tx, member_id: UUID, *, before: int | None, limit: int
 ) -> "Sequence[sa.Row[Any]]":
-    """Return a member's entries, newest first, from below account version ``before``."""
-    statement = sa.select(entry).where(entry.c.member_id == member_id, entry.c.account == AVAILABLE)
+    """Return a member's entries, newest first, from below version ``before``."""
+    statement = sa.select(entry).where(entry.c.member_id == member_id)
     if before is not None:
-        statement = statement.where(entry.c.account_version < before)
-    rows = await tx.execute(statement.order_by(entry.c.account_version.desc()).limit(limit))
+        statement = statement.where(entry.c.version < before)
+    rows = await tx.execute(statement.order_by(entry.c.version.desc()).limit(limit))
     return rows.all()
 
 
@@ -60,12 +53,12 @@ class AuditReport:
     entries: int
     points_issued: int
     accounts: int
-    wrong_sums: int
-    """Causes whose entries do not sum to zero."""
+    wrong_hashes: int
+    """Entries that do not follow from the one before: changed, dropped or put in between."""
     wrong_balances: int
-    """Accounts that differ from the sum of their entries."""
-    wrong_chains: int
-    """Accounts whose versions have a gap, or whose last balance is not the account's."""
+    """Members whose account differs from the sum of their entries."""
+    wrong_heads: int
+    """Members whose account has another version or hash than their last entry."""
     wrong_lots: int
     """Members whose lots do not add up to what they have."""
     wrong_receipts: int
@@ -75,100 +68,67 @@ class AuditReport:
     def ok(self) -> bool:
         """Whether the books close."""
         return not (
-            self.wrong_sums
+            self.wrong_hashes
             or self.wrong_balances
-            or self.wrong_chains
+            or self.wrong_heads
             or self.wrong_lots
             or self.wrong_receipts
         )
 
 
+AUDIT_ENTRIES = sa.text(r"""
+    SELECT count(DISTINCT cause_id), count(*),
+        count(*) FILTER (WHERE hash <> sha256(before || convert_to(concat(
+            member_id, '|', version, '|', cause_id, '|', from_account, '|', to_account, '|',
+            points, '|', available_after, '|', receipt_id, '|', programme_version, '|',
+            (extract(epoch FROM occurred_at) * 1000000)::bigint, '|', explain
+        ), 'UTF8')) OR version <> place)
+    FROM (
+        SELECT *, lag(hash, 1, ''::bytea) OVER chain AS before, row_number() OVER chain AS place
+        FROM entry WINDOW chain AS (PARTITION BY member_id ORDER BY version)
+    ) AS linked
+""")
+
+AUDIT_ACCOUNTS = sa.text("""
+    WITH booked AS (
+        SELECT member_id, sum(points) AS points FROM entry_leg
+        WHERE account = 'available' GROUP BY member_id
+    ), head AS (
+        SELECT DISTINCT ON (member_id) member_id, version, hash, available_after
+        FROM entry ORDER BY member_id, version DESC
+    ), lots AS (
+        SELECT member_id, sum(remaining) AS points FROM lot GROUP BY member_id
+    ), receipts AS (
+        SELECT member_id, sum(posted) AS points FROM receipt
+        WHERE member_id IS NOT NULL GROUP BY member_id
+    )
+    SELECT count(account.member_id), coalesce(sum(available), 0),
+        count(*) FILTER (WHERE coalesce(booked.points, 0) <> coalesce(available, 0)
+            OR coalesce(head.available_after, 0) <> coalesce(available, 0)),
+        count(*) FILTER (WHERE coalesce(head.version, 0) <> coalesce(account.version, 0)
+            OR coalesce(head.hash, '') <> coalesce(account.hash, '')),
+        count(*) FILTER (WHERE coalesce(lots.points, 0) <> coalesce(available, 0)),
+        count(*) FILTER (WHERE coalesce(receipts.points, 0) <> coalesce(available, 0))
+    FROM account
+    FULL JOIN booked USING (member_id)
+    FULL JOIN head USING (member_id)
+    FULL JOIN lots USING (member_id)
+    FULL JOIN receipts USING (member_id)
+""")
+
+
 async def audit(tx: Tx) -> AuditReport:
     """Add up everything; one pass over each table, in one snapshot if ``tx`` has one."""
-    by_cause = (
-        sa.select(sa.func.sum(entry.c.points).label("total"), sa.func.count().label("entries"))
-        .group_by(entry.c.cause_id)
-        .subquery()
-    )
-    causes = (
-        await tx.execute(
-            sa.select(
-                sa.func.count(),
-                sa.func.coalesce(sa.func.sum(by_cause.c.entries), 0),
-                sa.func.count().filter(by_cause.c.total != 0),
-            ).select_from(by_cause)
-        )
-    ).one()
-    balances = await _accounts(tx)
-    issued = await tx.scalar(
-        sa.select(sa.func.coalesce(sa.func.sum(entry.c.points), 0)).where(
-            entry.c.account == AVAILABLE
-        )
-    )
+    causes, entries, wrong_hashes = (await tx.execute(AUDIT_ENTRIES)).one()
+    accounts = (await tx.execute(AUDIT_ACCOUNTS)).one()
     return AuditReport(
-        causes=causes[0],
-        entries=int(causes[1]),
-        wrong_sums=causes[2],
-        points_issued=int(issued or 0),
-        accounts=balances[0],
-        wrong_balances=balances[1],
-        wrong_chains=balances[2],
-        wrong_lots=balances[3],
-        wrong_receipts=balances[4],
-    )
-
-
-async def _accounts(tx: Tx) -> list[int]:
-    """Return how many accounts there are, and how many are wrong in each of four ways."""
-    entries = (
-        sa.select(
-            entry.c.member_id,
-            sa.func.sum(entry.c.points).label("points"),
-            sa.func.count().label("entries"),
-            sa.func.max(entry.c.account_version).label("version"),
-        )
-        .where(entry.c.account == AVAILABLE)
-        .group_by(entry.c.member_id)
-        .subquery()
-    )
-    lots = _sum_by_member(lot.c.member_id, lot.c.remaining)
-    receipts = _sum_by_member(receipt.c.member_id, receipt.c.posted)
-    members = account.outerjoin(entries, entries.c.member_id == account.c.member_id)
-    members = members.outerjoin(lots, lots.c.member_id == account.c.member_id)
-    members = members.outerjoin(receipts, receipts.c.member_id == account.c.member_id)
-    orphans = sa.select(sa.func.count()).where(
-        ~sa.exists().where(account.c.member_id == entries.c.member_id, account.c.kind == AVAILABLE)
-    )
-
-    def differs(points: "sa.ColumnElement[Any]") -> "sa.ColumnElement[Any]":
-        return sa.func.count().filter(sa.func.coalesce(points, 0) != account.c.balance)
-
-    versions = sa.func.coalesce(entries.c.version, 0)
-    row = (
-        await tx.execute(
-            sa.select(
-                sa.func.count(),
-                differs(entries.c.points) + orphans.select_from(entries).scalar_subquery(),
-                sa.func.count().filter(
-                    sa.or_(
-                        versions != account.c.version,
-                        sa.func.coalesce(entries.c.entries, 0) != account.c.version,
-                    )
-                ),
-                differs(lots.c.points),
-                differs(receipts.c.points),
-            )
-            .select_from(members)
-            .where(account.c.kind == AVAILABLE)
-        )
-    ).one()
-    return [int(number) for number in row]
-
-
-def _sum_by_member(member_id: "sa.Column[Any]", points: "sa.Column[Any]") -> "sa.Subquery":
-    return (
-        sa.select(member_id.label("member_id"), sa.func.sum(points).label("points"))
-        .where(member_id.is_not(None))
-        .group_by(member_id)
-        .subquery()
+        causes=causes,
+        entries=entries,
+        wrong_hashes=wrong_hashes,
+        accounts=accounts[0],
+        points_issued=int(accounts[1]),
+        wrong_balances=accounts[2],
+        wrong_heads=accounts[3],
+        wrong_lots=accounts[4],
+        wrong_receipts=accounts[5],
     )

@@ -51,52 +51,46 @@ account = sa.Table(
     "account",
     METADATA,
     sa.Column("member_id", sa.Uuid, primary_key=True),
-    sa.Column("kind", sa.Text, primary_key=True),
-    sa.Column("balance", sa.BigInteger, nullable=False),
+    sa.Column("available", sa.BigInteger, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("last_event_at", _INSTANT, nullable=False),
-    sa.CheckConstraint("balance >= 0 OR kind = 'debt'", name="account_not_overdrawn"),
+    sa.Column("hash", sa.LargeBinary, nullable=False, server_default=""),
+    sa.CheckConstraint("available >= 0", name="account_not_overdrawn"),
     # Free space in each page keeps an update of a balance on its page, away from the index.
     postgresql_with={"fillfactor": 70},
 )
-"""A member's running balances; no foreign key, since a purchase may arrive before its member."""
+"""A member's running balance, and version and hash of the last entry.
+
+No foreign key, since a purchase may arrive before its member.
+"""
 
 entry = sa.Table(
     "entry",
     METADATA,
-    sa.Column("entry_id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("member_id", sa.Uuid, primary_key=True),
+    sa.Column("version", sa.BigInteger, primary_key=True),
     sa.Column("cause_id", sa.Uuid, nullable=False),
-    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("from_account", sa.Text, nullable=False),
+    sa.Column("to_account", sa.Text, nullable=False),
     sa.Column("points", sa.BigInteger, nullable=False),
-    sa.Column("member_id", sa.Uuid, nullable=True),
-    sa.Column("account_version", sa.BigInteger, nullable=True),
-    sa.Column("balance_after", sa.BigInteger, nullable=True),
+    sa.Column("available_after", sa.BigInteger, nullable=False),
     sa.Column("receipt_id", sa.Uuid, nullable=True),
     sa.Column("programme_version", sa.Text, nullable=True),
-    sa.Column("explain", JSON, nullable=True),
+    sa.Column("explain", JSON, nullable=False),
     sa.Column("occurred_at", _INSTANT, nullable=False),
     sa.Column("posted_at", _INSTANT, nullable=False, server_default=_NOW),
-    sa.CheckConstraint("points <> 0", name="entry_moves_something"),
-    sa.CheckConstraint(
-        "(member_id IS NULL) = (account_version IS NULL)"
-        " AND (member_id IS NULL) = (balance_after IS NULL)",
-        name="entry_member_leg",
-    ),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.CheckConstraint("points > 0", name="entry_moves_something"),
+    sa.CheckConstraint("from_account <> to_account", name="entry_has_two_sides"),
 )
 """The ledger: append-only, the runtime role may neither change nor delete a row.
 
-The rows of one cause sum to zero. Details stand on the member's row; the programme's row beside
-it is only the other side. ``explain`` is json and not jsonb: it is written a million times a day,
-read a few times, and keeps the text it was given.
+A row takes points from one account and gives them to another, so it balances by itself; the view
+``entry_leg`` shows both sides as rows of their own. ``hash`` chains a member's entries (see
+``domain.chain``). ``explain`` is json and not jsonb: it is written a million times a day, read a
+few times, and keeps the text that was hashed.
 """
-sa.Index(
-    "entry_chain",
-    entry.c.member_id,
-    entry.c.account,
-    entry.c.account_version,
-    unique=True,
-    postgresql_where=entry.c.member_id.is_not(None),
-)
+sa.Index("entry_posted", entry.c.posted_at, postgresql_using="brin")
 
 lot = sa.Table(
     "lot",

@@ -55,13 +55,16 @@ class Desk:
             return await audit.audit(tx)
 
     async def balances(self) -> dict[UUID, int]:
-        return {row.member_id: row.balance for row in await self.rows(tables.account)}
+        return {row.member_id: row.available for row in await self.rows(tables.account)}
 
     async def entries(self, member_id: UUID) -> list[int]:
         """Return the points of a member's entries in the order of their posting."""
         rows = await self.rows(tables.entry)
         own = [row for row in rows if row.member_id == member_id]
-        return [row.points for row in sorted(own, key=lambda row: row.account_version)]
+        return [
+            row.points if row.to_account == tables.AVAILABLE else -row.points
+            for row in sorted(own, key=lambda row: row.version)
+        ]
 
     async def rows(self, table: sa.Table) -> Sequence[Any]:
         async with self.db.transaction() as tx:

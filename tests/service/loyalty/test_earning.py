@@ -69,19 +69,26 @@ async def until_it_waits(desk: Desk) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_every_posting_has_two_entries_that_sum_to_zero(desk: Desk) -> None:
+async def test_every_entry_has_two_sides_that_sum_to_zero(desk: Desk) -> None:
     bought = sale(1)
 
     await desk.apply(bought, give_back(bought.data, 300))
 
-    rows = await desk.rows(tables.entry)
-    by_cause = {
-        row.cause_id: [one.points for one in rows if one.cause_id == row.cause_id] for row in rows
-    }
-    assert sorted(map(sorted, by_cause.values())) == [[-100, 100], [-30, 30]]
+    async with desk.db.transaction() as tx:
+        legs = (
+            await tx.execute(
+                sa.text("SELECT version, account, points FROM entry_leg ORDER BY version, points")
+            )
+        ).all()
+    assert [tuple(leg) for leg in legs] == [
+        (1, "issued", -100),
+        (1, "available", 100),
+        (2, "available", -30),
+        (2, "issued", 30),
+    ]
     report = await desk.audit()
     assert report.ok
-    assert (report.causes, report.entries, report.points_issued) == (2, 4, 70)
+    assert (report.causes, report.entries, report.points_issued) == (2, 2, 70)
 
 
 async def test_the_same_batch_twice_changes_nothing(desk: Desk) -> None:
@@ -91,7 +98,7 @@ async def test_the_same_batch_twice_changes_nothing(desk: Desk) -> None:
     await desk.apply(*batch)
 
     assert await desk.balances() == {MEMBER: 500}
-    assert len(await desk.rows(tables.entry)) == 10
+    assert len(await desk.rows(tables.entry)) == 5
     assert len(await desk.published()) == 5
 
 
@@ -219,6 +226,19 @@ async def test_entries_can_not_be_edited_by_our_own_processes(desk: Desk) -> Non
                 await tx.execute(sa.text(statement))
 
 
+async def test_an_entry_can_not_lack_a_side(desk: Desk) -> None:
+    columns = ", ".join(column.name for column in tables.entry.columns)
+    one_sided = sa.text(
+        f"INSERT INTO entry ({columns}) SELECT gen_random_uuid(), 1, cause_id, 'issued', 'issued',"
+        " points, 0, NULL, NULL, '{}', now(), now(), '' FROM entry"
+    )
+    await desk.apply(sale(1))
+
+    with pytest.raises(DBAPIError, match="entry_has_two_sides"):
+        async with desk.db.transaction() as tx:
+            await tx.execute(one_sided)
+
+
 async def test_concurrent_batches_of_different_members_do_not_wait_in_a_circle(
     desk: Desk,
 ) -> None:
@@ -293,10 +313,10 @@ async def test_the_audit_finds_a_balance_that_was_tampered_with(desk: Desk) -> N
     await desk.apply(sale(1))
 
     async def tamper(tx: Any) -> None:
-        await tx.execute(tables.account.update().values(balance=99))
+        await tx.execute(tables.account.update().values(available=99))
 
     await run_unit(desk.db, tamper)
 
     report = await desk.audit()
     assert not report.ok
-    assert (report.wrong_balances, report.wrong_lots, report.wrong_sums) == (1, 1, 0)
+    assert (report.wrong_balances, report.wrong_lots, report.wrong_hashes) == (1, 1, 0)

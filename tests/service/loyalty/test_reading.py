@@ -82,7 +82,7 @@ async def test_entries_come_newest_first_page_by_page_each_explained(desk: Desk)
         ).json()
 
     shown = first["data"] + second["data"]
-    assert [(one["points"], one["balance_after"]) for one in shown] == [
+    assert [(one["points"], one["available_after"]) for one in shown] == [
         (-10, 115),
         (100, 125),
         (25, 25),

@@ -7,7 +7,7 @@ import pytest
 
 from services.loyalty.domain import explain
 from services.loyalty.domain.explain import Recorded
-from services.loyalty.domain.fold import Posting
+from services.loyalty.domain.fold import MemberState, Posting
 from services.loyalty.handlers import announce
 from services.loyalty.store import ledger as store
 from shared.contracts.loyalty import PointsEarned, PointsReturned
@@ -40,11 +40,13 @@ def postings(*events: Any) -> list[Posting]:
 
 def explained(posting: Posting) -> explain.Explanation:
     """Take the way that an entry takes: to the table's JSON and back."""
-    member_leg, programme_leg = store.entry_rows([posting])
-    assert member_leg[2] == -programme_leg[2]
-    row = dict(zip(store.ENTRY_COLUMNS, member_leg, strict=True))
+    member = MemberState(0, 0, posting.change.event.time, {}, None)
+    (values,) = store.entry_rows([posting], {posting.change.member_id: member})
+    row = dict(zip(store.ENTRY_COLUMNS, values, strict=True))
+    assert row["hash"] == member.chain
+    assert row["points"] == abs(posting.points)
     recorded = Recorded(**json.loads(row["explain"]))
-    return explain.explain(recorded, row["points"], row["programme_version"], PROGRAMME)
+    return explain.explain(recorded, posting.points, row["programme_version"], PROGRAMME)
 
 
 def test_an_entry_explains_a_purchase_line_by_line() -> None:
