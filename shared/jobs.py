@@ -8,6 +8,7 @@ from time import perf_counter
 import sqlalchemy as sa
 
 from shared import log, metrics
+from shared.db.housekeeping import PURGE
 from shared.db.retry import is_transient
 from shared.errors import Unavailable
 from shared.service import Context, Job, Service
@@ -46,9 +47,12 @@ async def run_once(service: Service, job: Job, context: Context) -> bool:
 
 
 async def run_all(service: Service, context: Context, stop: asyncio.Event) -> None:
-    """Run every job at its interval until ``stop``; a failed run is logged and tried again."""
+    """Run every job at its interval until ``stop``; a failed run is logged and tried again.
+
+    Purging what is past its retention is a job of every service.
+    """
     async with asyncio.TaskGroup() as group:
-        for job in service.jobs:
+        for job in (*service.jobs, PURGE):
             group.create_task(_repeat(service, job, context, stop))
 
 

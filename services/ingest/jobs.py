@@ -7,7 +7,6 @@ from services.ingest.handlers import members, returns
 from services.ingest.store import members as member_store
 from services.ingest.store import returns as return_store
 from shared.db import Tx, run_unit
-from shared.db.housekeeping import PURGE
 from shared.service import Job
 
 SWEEP_EVERY_S = 60.0
@@ -38,4 +37,4 @@ async def _release(tx: Tx) -> int:
     return await returns.sweep(tx, stranded) if stranded else 0
 
 
-JOBS = (Job("sweep", every_s=SWEEP_EVERY_S, run=sweep), PURGE)
+JOBS = (Job("sweep", every_s=SWEEP_EVERY_S, run=sweep),)

@@ -3,7 +3,6 @@
 from services.loyalty.context import LoyaltyContext
 from services.loyalty.handlers.audit import AuditReport, audit
 from shared import log
-from shared.db.housekeeping import PURGE
 from shared.service import Job
 
 logger = log.get_logger(__name__)
@@ -20,4 +19,4 @@ async def run_audit(context: LoyaltyContext) -> AuditReport:
     return report
 
 
-JOBS = (Job("audit", every_s=3_600, run=run_audit), PURGE)
+JOBS = (Job("audit", every_s=3_600, run=run_audit),)

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from services.offers.context import OffersContext
 from services.offers.handlers import issue
-from services.offers.store import campaigns
+from services.offers.store import campaigns, erasure
+from shared.db import run_unit
 from shared.service import Job
 
 PASS_EVERY = timedelta(hours=24)
@@ -31,7 +32,13 @@ async def issue_due(context: OffersContext) -> int:
     return ran
 
 
+async def forget_erased(context: OffersContext) -> None:
+    """Forget what came for members after they were erased."""
+    await run_unit(context.db, erasure.forget_erased)
+
+
 JOBS = (
     Job("popularity", every_s=900.0, run=refresh_popularity),
     Job("issue", every_s=300.0, run=issue_due),
+    Job("forget_erased", every_s=3_600.0, run=forget_erased),
 )

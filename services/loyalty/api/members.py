@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from services.loyalty.api.fields import Code, Ctx, IdentifierValue, Locale, Name, Zone
 from services.loyalty.domain.members import Profile, mask, mask_name
-from services.loyalty.handlers import enrol
+from services.loyalty.handlers import enrol, erase
 from services.loyalty.handlers.enrol import ConsentWish, Enrolment, Known
 from shared import auth
 from shared.auth import Caller
@@ -94,6 +94,14 @@ class MemberView(BaseModel):
     identifiers: list[MaskedIdentifier]
 
 
+class ErasedView(BaseModel):
+    """What is left of a member who was erased."""
+
+    member_id: UUID
+    status: str
+    version: int
+
+
 class LookupQuery(Request):
     """Exactly one of these."""
 
@@ -161,6 +169,18 @@ async def add_identifier(
     )
     _say_replayed(response, known)
     return _view(known, caller)
+
+
+@router.post("/members/{member_id}:erase")
+async def erase_member(
+    member_id: UUID, caller: Office, context: Ctx, response: Response
+) -> ErasedView:
+    """Delete who a member is, for good; the ledger stays, and leads to nobody."""
+    del caller
+    member, before = await run_unit(context.db, lambda tx: erase.erase(tx, member_id, context))
+    if before:
+        response.headers[REPLAYED_HEADER] = "true"
+    return ErasedView(member_id=member.member_id, status=member.status, version=member.version)
 
 
 def _say_replayed(response: Response, known: Known) -> None:

@@ -116,9 +116,9 @@ async def change_profile(
 
 
 async def get(tx: Tx, member_id: UUID) -> Known:
-    """Return a member."""
+    """Return a member; one who was erased is as if there were none."""
     member = await members.load(tx, member_id)
-    if member is None:
+    if member is None or member.status == "erased":
         raise _unknown()
     return await _known(tx, member)
 
@@ -167,7 +167,7 @@ async def _replay(tx: Tx, before: Member, again: Member) -> Known:
 
 async def _locked(tx: Tx, member_id: UUID) -> Member:
     member = await members.load(tx, member_id, lock=True)
-    if member is None:
+    if member is None or member.status == "erased":
         raise _unknown()
     return member
 

@@ -117,6 +117,21 @@ async def update_profile(tx: Tx, changed: Member) -> None:
     )
 
 
+async def erase(tx: Tx, erased: Member) -> None:
+    """Write what is left of a member that ``load`` locked, and delete their identifiers."""
+    await tx.execute(
+        member.update()
+        .values(
+            status=erased.status,
+            external_id=erased.external_id,
+            request_sha256=erased.request_sha256,
+        )
+        .where(member.c.member_id == erased.member_id)
+    )
+    await update_profile(tx, erased)
+    await tx.execute(identifier.delete().where(identifier.c.member_id == erased.member_id))
+
+
 async def update_tiers(tx: Tx, tiers: Mapping[UUID, str | None]) -> list[Member]:
     """Write tiers and return the members as they now are; unknown members are left out."""
     ordered = sorted(tiers)

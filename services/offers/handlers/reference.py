@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from services.offers.context import OffersContext
-from services.offers.store import reference
+from services.offers.store import erasure, reference
 from shared.contracts.catalogue import CatalogueEvent, ProductChanged, StoreChanged
 from shared.contracts.members import MemberChanged
 from shared.db import Tx
@@ -21,9 +21,11 @@ async def on_catalogue(tx: Tx, events: Sequence[CatalogueEvent], context: Offers
 
 
 async def on_members(tx: Tx, events: Sequence[MemberChanged], context: OffersContext) -> None:
-    """Keep the newest version of each member's status."""
+    """Keep the newest version of each member's status, and forget those who were erased."""
     del context
     await reference.upsert_members(
         tx,
         [event.data.model_dump(include={"member_id", "version", "status"}) for event in events],
     )
+    if any(event.data.status == erasure.ERASED for event in events):
+        await erasure.forget_erased(tx)

@@ -163,3 +163,17 @@ async def test_housekeeping_forgets_what_is_past_its_time_and_nothing_else(
     assert await housekeeping.purge(context) == 3
     assert [await rows(db, table) for table in (inbox, outbox, idempotency)] == [2, 2, 1]
     assert await housekeeping.purge(context) == 0
+
+
+async def test_the_jobs_of_a_service_that_names_none_keep_house(
+    db: Database, context: Context
+) -> None:
+    async with db.transaction() as tx:
+        await take_in(tx, received_at=NOW - timedelta(days=60))
+    stop = asyncio.Event()
+    running = asyncio.create_task(jobs.run_all(guestbook.service(), context, stop))
+    async with asyncio.timeout(20):
+        while await rows(db, inbox):
+            await asyncio.sleep(0.05)
+    stop.set()
+    await running
