@@ -108,7 +108,7 @@ async def _recorded(tx: Tx, driver: Driver) -> AsyncIterator[Finding]:
     yield Finding("Receipts recorded twice", 0, twice)
     returned = await _count(
         tx,
-        "SELECT count(*) FROM receipt_return WHERE return_id = ANY(:told) AND state = 'applied'",
+        "SELECT count(*) FROM receipt_change WHERE change_id = ANY(:told) AND state = 'applied'",
         told=list(driver.returns),
     )
     yield Finding("Returns of these that were applied", len(driver.returns), returned)

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from services.ingest import consumer, jobs
-from services.ingest.api import batch, catalogue, credentials, events, purchases
+from services.ingest.api import batch, catalogue, changes, credentials, events, purchases
 from services.ingest.context import IngestContext, Positions
 from services.ingest.domain import Outcome, Sale
 from services.ingest.groupcommit import GroupCommit, Limits
@@ -89,6 +89,7 @@ def service() -> Service:
         routers=(
             purchases.router,
             batch.router,
+            changes.router,
             events.router,
             catalogue.router,
             credentials.router,

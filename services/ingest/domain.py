@@ -38,7 +38,27 @@ class ReceiptKey:
     @property
     def return_id(self) -> UUID:
         """Return the id of the return with this key: not that of a sale with the same one."""
-        return ids.derived_id(self.receipt_id, "return")
+        return return_id(self.receipt_id)
+
+
+def return_id(receipt_id: UUID) -> UUID:
+    """Return the id of the return whose number, were it a sale's, would give ``receipt_id``."""
+    return ids.derived_id(receipt_id, "return")
+
+
+def void_id(receipt_id: UUID) -> UUID:
+    """Return the id of the one void that a sale can have."""
+    return ids.derived_id(receipt_id, "void")
+
+
+def amendment_id(receipt_id: UUID, amendment: int) -> UUID:
+    """Return the id of a sale's correction number ``amendment`` (from 2 on)."""
+    return ids.derived_id(receipt_id, "amendment", amendment)
+
+
+def claim_id(receipt_id: UUID) -> UUID:
+    """Return the id of the one claim that a sale can have."""
+    return ids.derived_id(receipt_id, "claim")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +100,39 @@ class Sale:
         return self.occurred_at - self.received_at > CLOCK_AHEAD_MAX
 
 
-@dataclass(frozen=True, slots=True)
-class Return:
-    """Goods that came back, as the till sent it; it takes from the sale ``sale_id``."""
+ChangeKind = Literal["return", "void", "amendment", "claim"]
 
-    return_id: UUID
-    sale_id: UUID
-    key: ReceiptKey
-    occurred_at: datetime
-    received_at: datetime
-    facts: bytes
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to the sale ``sale_id`` after it: goods came back, it was undone, corrected.
+
+    ``facts`` is the JSON of what the till said, canonical as a sale's. ``sale_id`` is None for
+    a return that names no sale; ``amendment`` is 0 but for amendments.
+    """
+
+    change_id: UUID
+    kind: ChangeKind
+    sale_id: UUID | None
+    amendment: int
     body_sha256: bytes
+    store_id: str
+    terminal_id: str
+    terminal_seq: int | None
+    occurred_at: datetime
+    """For an amendment, when the sale happened: it corrects what is said of that moment."""
+    received_at: datetime
+    facts: str
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """Where it stands among the changes that wait for one sale.
+
+        First what was sold is put right, then goods come back, and at last all is undone: the
+        one order in which nothing is refused that could have been applied.
+        """
+        rank = ("amendment", "return", "void", "claim").index(self.kind)
+        return rank, self.amendment, self.occurred_at, self.change_id
 
 
 OutcomeKind = Literal["accepted", "replayed", "conflict"]
@@ -98,13 +140,15 @@ OutcomeKind = Literal["accepted", "replayed", "conflict"]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one purchase or return."""
+    """What became of one purchase or change."""
 
     kind: OutcomeKind
     event_id: UUID
     claim_token: str | None = None
     fields: tuple[str, ...] = ()
     """For a conflict: where the body differs from the one that was recorded."""
+    changed: bool = True
+    """False where the receipt was as the change wants it already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,18 +247,58 @@ def take_back(left: Sequence[LineAmount], returned: Iterable[LineAmount]) -> tup
     return tuple(net.values())
 
 
+def amend(
+    sold: Iterable[LineAmount], left: Iterable[LineAmount], corrected: Sequence[LineAmount]
+) -> tuple[LineAmount, ...]:
+    """Return what is left of the corrected lines: what came back so far stays taken from them.
+
+    ``sold`` and ``left`` are the lines before: their difference is what came back. Raises
+    ``Refused`` where a corrected line is gone, or holds less than was taken from it.
+    """
+    remaining = {line.line_no: line for line in left}
+    taken = {
+        line.line_no: LineAmount(
+            line.line_no,
+            line.quantity_milli - remaining[line.line_no].quantity_milli,
+            line.amount_minor - remaining[line.line_no].amount_minor,
+        )
+        for line in sold
+    }
+    net: list[LineAmount] = []
+    for line in corrected:
+        back = taken.pop(line.line_no, LineAmount(line.line_no, 0, 0))
+        quantity_milli = line.quantity_milli - back.quantity_milli
+        amount_minor = line.amount_minor - back.amount_minor
+        if quantity_milli < 0 or amount_minor < 0:
+            raise _below_return(back)
+        net.append(LineAmount(line.line_no, quantity_milli, amount_minor))
+    for back in taken.values():
+        if back.quantity_milli or back.amount_minor:
+            raise _below_return(back)
+    return tuple(net)
+
+
+def _below_return(back: LineAmount) -> Refused:
+    quantity = as_quantity(back.quantity_milli)
+    detail = (
+        f"Of line {back.line_no}, {quantity} for {back.amount_minor} came back already: "
+        "it can not be corrected to less."
+    )
+    return Refused("amendment_below_return", detail, status=409, returned=[_shown(back)])
+
+
 def as_quantity(milli: int) -> str:
     """Write thousandths the way tills send quantities: 1120 is 1.12."""
     return f"{milli // 1000}.{milli % 1000:03d}".rstrip("0").rstrip(".")
 
 
 def _over_return(detail: str, left: Sequence[LineAmount]) -> Refused:
-    lines = [
-        {
-            "line_no": line.line_no,
-            "quantity": as_quantity(line.quantity_milli),
-            "amount_minor": line.amount_minor,
-        }
-        for line in left
-    ]
-    return Refused("over_return", detail, status=409, left=lines)
+    return Refused("over_return", detail, status=409, left=[_shown(line) for line in left])
+
+
+def _shown(line: LineAmount) -> dict[str, object]:
+    return {
+        "line_no": line.line_no,
+        "quantity": as_quantity(line.quantity_milli),
+        "amount_minor": line.amount_minor,
+    }

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from services.ingest.context import IngestContext
-from services.ingest.handlers import members, returns
+from services.ingest.handlers import changes, members
+from services.ingest.store import changes as change_store
 from services.ingest.store import members as member_store
-from services.ingest.store import returns as return_store
 from shared.db import Tx, run_unit
 from shared.service import Job
 
@@ -15,7 +15,7 @@ CHUNK = 200
 
 
 async def sweep(context: IngestContext) -> None:
-    """Bring together what should have met and did not: receipts and members, returns and sales.
+    """Bring together what should have met and did not: sales, members, and changes.
 
     The locks of both rendezvous make sure that they meet; this is for what they can not know,
     such as receipts above the limit of one batch, or rows restored from a backup.
@@ -33,8 +33,8 @@ async def _attribute(tx: Tx, context: IngestContext) -> int:
 
 
 async def _release(tx: Tx) -> int:
-    stranded = await return_store.load_stranded(tx, limit=CHUNK)
-    return await returns.sweep(tx, stranded) if stranded else 0
+    stranded = await change_store.load_stranded(tx, limit=CHUNK)
+    return await changes.sweep(tx, stranded) if stranded else 0
 
 
 JOBS = (Job("sweep", every_s=SWEEP_EVERY_S, run=sweep),)

@@ -1,6 +1,6 @@
 """Settings of ingest, read from ``INGEST_…``."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
@@ -34,7 +34,10 @@ class IngestSettings(ServiceSettings):
     queue_bulk_max: int = Field(default=10_000, ge=1)
     """Rows of batch uploads waiting for a commit; above it the answer is 503."""
     claim_window_days: int = Field(default=30, ge=0, le=3650)
-    """How old a receipt may be to be moved to the member whose identifier it carried."""
+    """How old a receipt may be to be moved to the member whose identifier it carried, or who
+    shows its claim token."""
+    unlinked_returns: Literal["accept", "refuse"] = "accept"
+    """Whether goods may come back without naming their sale; see ``GET /v1/exceptions``."""
     purchase_consumers: tuple[str, ...] = ("loyalty", "offers")
     """Consumer groups of ``purchases``; an event is processed once all are past it."""
 

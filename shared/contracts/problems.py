@@ -89,6 +89,19 @@ BUSINESS: Mapping[str, Code] = {
     "return_conflict": Code(
         409, "Return differs", "A return with this number was recorded; see `fields`."
     ),
+    "void_conflict": Code(409, "Void differs", "The sale was voided already; see `fields`."),
+    "amendment_conflict": Code(
+        409, "Amendment differs", "Send another correction under the next `revision`."
+    ),
+    "amendment_fixed": Code(
+        409, "Can not be corrected", "Send what `fields` names as it was recorded; claim a receipt."
+    ),
+    "amendment_below_return": Code(
+        409, "Less than came back", "Correct the line to no less than what `returned` says."
+    ),
+    "receipt_voided": Code(409, "Sale voided", "Nothing is left of it; record a new sale."),
+    "void_of_return": Code(409, "Number of a return", "Only a sale can be voided."),
+    "unlinked_return": Code(409, "Receipt needed", "Name the sale in `original`."),
     "over_return": Code(409, "Over-return", "Return at most what `left` says."),
     "return_currency": Code(409, "Other currency", "Return in the currency of the sale."),
     "unstorable": Code(422, "Not storable", "Correct the values; nothing was written."),

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, Field
 from shared.contracts.envelope import Amount, Contract, Currency, Event
 
 SalesChannel = Literal["pos", "app", "web", "phone"]
+Fulfilment = Literal["pending", "complete"]
 IdentifierKind = Literal["card", "phone", "email", "app_id", "member_id"]
 
 
@@ -48,7 +49,7 @@ class Receipt(Contract):
     receipt_id: UUID
     """UUIDv5 of the natural key: the four fields after ``revision``."""
     revision: Annotated[int, Field(ge=1)]
-    """1 as recorded, plus 1 for each return, void, amendment and attribution."""
+    """1 as recorded, plus 1 for each return, void, amendment and attribution that changed it."""
     store_id: str
     """Where it was printed."""
     terminal_id: str
@@ -77,6 +78,9 @@ class Receipt(Contract):
     """Sum of the lines' amounts at this revision."""
     sold_total_minor: Amount
     """Sum of the lines' amounts as first sold."""
+    fulfilment: Fulfilment = "complete"
+    """``pending`` while goods of an order are still to come: amounts are what was ordered, and
+    amendments bring them to what was delivered."""
     quote_id: UUID | None = None
     """The quote that the till rang up."""
     hold_ids: tuple[UUID, ...] = ()
@@ -136,7 +140,7 @@ class ReceiptVoided(Receipt):
 
 
 class ReceiptAmended(Receipt):
-    """Net state after a correction."""
+    """Net state after a correction: the corrected lines, less what came back before it."""
 
     reason: str
     """As given with the correction."""

@@ -1,4 +1,4 @@
-"""Answers to purchases and returns."""
+"""Answers to purchases and to what happens to them after."""
 
 from typing import Literal
 from uuid import UUID
@@ -16,7 +16,8 @@ class Accepted(BaseModel):
     """It is committed, and will be published."""
 
     event_id: UUID
-    status: Literal["accepted"] = "accepted"
+    status: Literal["accepted", "unchanged"] = "accepted"
+    """``unchanged``: the receipt is as this wants it already, so there is nothing to publish."""
     duplicate: bool = False
     """Whether the same body was accepted before; this is that answer again."""
     status_url: str
@@ -32,6 +33,7 @@ def accepted(outcome: domain.Outcome, *, what: str) -> Response:
     replayed = outcome.kind == "replayed"
     body = Accepted(
         event_id=outcome.event_id,
+        status="accepted" if outcome.changed else "unchanged",
         duplicate=replayed,
         status_url=status_url(outcome.event_id),
         claim_token=outcome.claim_token,

@@ -1,8 +1,8 @@
-"""Bodies of purchases and returns: what a till may say, and its canonical form."""
+"""The body of a purchase: what a till may say, and its canonical form."""
 
 from datetime import datetime
 from itertools import pairwise
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Protocol, Self, TypeVar
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from services.ingest import domain
 from services.ingest.api import fields
 from shared import identity, ids
-from shared.contracts.purchases import SalesChannel
+from shared.contracts.purchases import Fulfilment, SalesChannel
 from shared.http.models import Request
 
 RECORDED = "purchase.recorded.v1"
@@ -66,18 +66,19 @@ class Tender(Request):
     amount_minor: fields.Amount
 
 
-class ReturnedLine(Request):
-    """What comes back of one line of the sale."""
+class Numbered(Protocol):
+    """A line of whatever kind."""
 
-    line_no: fields.LineNo
-    quantity_milli: fields.Quantity = Field(validation_alias="quantity")
-    amount_minor: fields.Amount
-
-
-AnyLine = TypeVar("AnyLine", Line, ReturnedLine)
+    @property
+    def line_no(self) -> int:
+        """Unique within its body."""
+        ...
 
 
-def _in_order(lines: tuple[AnyLine, ...]) -> tuple[AnyLine, ...]:
+AnyLine = TypeVar("AnyLine", bound=Numbered)
+
+
+def in_order(lines: tuple[AnyLine, ...]) -> tuple[AnyLine, ...]:
     """Sort lines by their number: the order in which a till lists them says nothing."""
     numbers = [line.line_no for line in lines]
     in_order = sorted(numbers)
@@ -90,7 +91,7 @@ def _in_order(lines: tuple[AnyLine, ...]) -> tuple[AnyLine, ...]:
     return tuple(sorted(lines, key=lambda line: line.line_no))
 
 
-def _check_sum(what: str, amounts: list[int], total_minor: int) -> None:
+def check_sum(what: str, amounts: list[int], total_minor: int) -> None:
     difference = sum(amounts) - total_minor
     if difference:
         message = "{what} sum to {sum}, total_minor is {total}: the difference is {difference}"
@@ -128,10 +129,12 @@ class Purchase(Request):
     hold_ids: Annotated[tuple[UUID, ...], Field(max_length=50)] = ()
     offer_ids: Annotated[tuple[UUID, ...], Field(max_length=50)] = ()
     lines: Annotated[
-        tuple[Line, ...], Field(min_length=1, max_length=LINES_MAX), AfterValidator(_in_order)
+        tuple[Line, ...], Field(min_length=1, max_length=LINES_MAX), AfterValidator(in_order)
     ]
     tenders: Annotated[tuple[Tender, ...], Field(max_length=50)] = ()
     """Where given, they sum to the total."""
+    fulfilment: Fulfilment = Field(default="complete", exclude_if=lambda told: told == "complete")
+    """``pending`` while goods of an order are still to come; amendments bring them up to date."""
     total_minor: fields.Amount
 
     @field_validator("total_minor")
@@ -139,19 +142,21 @@ class Purchase(Request):
     def _adds_up(cls, total_minor: int, info: ValidationInfo) -> int:
         # A part that was refused itself is missing here, and was reported already.
         if "lines" in info.data:
-            _check_sum("lines", [one.amount_minor for one in info.data["lines"]], total_minor)
+            check_sum("lines", [one.amount_minor for one in info.data["lines"]], total_minor)
         if info.data.get("tenders"):
-            _check_sum("tenders", [one.amount_minor for one in info.data["tenders"]], total_minor)
+            check_sum("tenders", [one.amount_minor for one in info.data["tenders"]], total_minor)
         return total_minor
 
     def to_sale(
         self, *, received_at: datetime, identity_key: bytes, region: str | None
     ) -> domain.Sale:
         """Return the sale; raises ``Malformed`` for an identifier that can not be one."""
-        key = _key(self)
+        key = domain.ReceiptKey(
+            self.store_id, self.terminal_id, self.business_date, self.receipt_no
+        )
         receipt_id = key.receipt_id
         facts = self.__pydantic_serializer__.to_json(self)
-        identifier = _identifier(self.member, identity_key, region)
+        identifier = identify(self.member, identity_key, region)
         return domain.Sale(
             receipt_id=receipt_id,
             event_id=ids.receipt_event_id(receipt_id, RECORDED, 1),
@@ -171,61 +176,10 @@ class Purchase(Request):
         )
 
 
-class OriginalReceipt(Request):
-    """The natural key of the sale that goods come back from."""
-
-    store_id: fields.Code
-    terminal_id: fields.Code
-    receipt_no: fields.Code
-    business_date: fields.BusinessDate
-
-
-class Return(Request):
-    """Goods that came back; a receipt of its own that names the original."""
-
-    store_id: fields.Code
-    terminal_id: fields.Code
-    receipt_no: fields.Code
-    business_date: fields.BusinessDate
-    occurred_at: fields.Instant = Field(exclude=True)
-    original: OriginalReceipt
-    currency: fields.Currency
-    lines: Annotated[
-        tuple[ReturnedLine, ...],
-        Field(min_length=1, max_length=LINES_MAX),
-        AfterValidator(_in_order),
-    ]
-    total_minor: fields.Amount
-
-    @field_validator("total_minor")
-    @classmethod
-    def _adds_up(cls, total_minor: int, info: ValidationInfo) -> int:
-        if "lines" in info.data:
-            _check_sum("lines", [one.amount_minor for one in info.data["lines"]], total_minor)
-        return total_minor
-
-    def to_return(self, *, received_at: datetime) -> domain.Return:
-        """Return the return; its key is kept apart from that of a sale with the same number."""
-        key = _key(self)
-        facts = self.__pydantic_serializer__.to_json(self)
-        return domain.Return(
-            return_id=key.return_id,
-            sale_id=_key(self.original).receipt_id,
-            key=key,
-            occurred_at=self.occurred_at,
-            received_at=received_at,
-            facts=facts,
-            body_sha256=domain.canonical_hash(facts, occurred_at=self.occurred_at),
-        )
-
-
-def _key(body: Purchase | Return | OriginalReceipt) -> domain.ReceiptKey:
-    return domain.ReceiptKey(body.store_id, body.terminal_id, body.business_date, body.receipt_no)
-
-
-def _identifier(
+def identify(
     member: MemberReference | None, identity_key: bytes, region: str | None
 ) -> domain.Identifier | None:
+    """Return the hashed identifier; raises ``Malformed`` for one that can not be one."""
     if member is None:
         return None
     kind, value = member.one()

@@ -13,14 +13,15 @@ router = APIRouter(prefix="/v1", tags=["events"])
 
 
 class EventStatus(BaseModel):
-    """How far a purchase or return has come."""
+    """How far a purchase, or what happened to it after, has come."""
 
     event_id: UUID
     kind: str
-    """``purchase`` or ``return``."""
+    """``purchase``, ``return``, ``void``, ``amendment`` or ``claim``."""
     status: events.Status
-    """``withheld``: a return whose sale is not known yet. ``refused``: it took back more than
-    the sale had. ``processed``: every service is past it."""
+    """``withheld``: its sale is not known yet. ``refused``: it did not fit when that came; see
+    ``detail``. ``unchanged``: it left the receipt as it was. ``unlinked``: a return that names no
+    sale. ``processed``: every service is past it."""
     accepted_at: datetime
     published_at: datetime | None
     services: dict[str, events.Step]

@@ -7,7 +7,14 @@ from services.ingest.store import catalogue
 
 async def of(body: bodies.Purchase, context: IngestContext) -> str | None:
     """Return the store's country where the body's phone number needs it; else None."""
-    if body.member is None or body.member.phone is None or "+" in body.member.phone:
+    return await of_member(body.member, body.store_id, context)
+
+
+async def of_member(
+    member: bodies.MemberReference | None, store_id: str | None, context: IngestContext
+) -> str | None:
+    """Return the country of ``store_id`` where the member's phone number needs it; else None."""
+    if member is None or member.phone is None or "+" in member.phone or store_id is None:
         return None
     async with context.db.transaction() as tx:
-        return await catalogue.load_country(tx, body.store_id)
+        return await catalogue.load_country(tx, store_id)

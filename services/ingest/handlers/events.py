@@ -1,4 +1,4 @@
-"""Tell how far an accepted purchase or return has come."""
+"""Tell how far an accepted purchase or change has come."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,16 @@ from services.ingest.store.events import Accepted, Publication
 from shared.auth import Caller
 from shared.errors import Refused
 
-Status = Literal["accepted", "withheld", "refused", "published", "processed"]
+Status = Literal[
+    "accepted", "withheld", "refused", "unchanged", "unlinked", "published", "processed"
+]
+_SETTLED: Mapping[str, Status] = {
+    "withheld": "withheld",
+    "refused": "refused",
+    "unchanged": "unchanged",
+    "unlinked": "unlinked",
+}
+"""States in which nothing goes to the topic (for now)."""
 Step = Literal["waiting", "processed", "unknown"]
 
 
@@ -68,10 +77,10 @@ def _may_see(caller: Caller, accepted: Accepted) -> bool:
 def _status(
     accepted: Accepted, publication: Publication | None, services: Mapping[str, Step]
 ) -> Status:
-    if accepted.state == "withheld":
-        return "withheld"
-    if accepted.state == "refused":
-        return "refused"
+    if accepted.state in _SETTLED:
+        return _SETTLED[accepted.state]
+    if accepted.published_event_id is None:
+        return "unchanged"
     if publication is None:
         return "published"  # so long ago that the outbox has forgotten it
     if publication.published_at is None:

@@ -8,7 +8,7 @@ from uuid import UUID
 import pydantic_core
 
 from services.ingest import domain
-from services.ingest.handlers import returns, revisions
+from services.ingest.handlers import changes, revisions
 from services.ingest.store import locks, members, receipts
 from services.ingest.store.receipts import NewReceipt, Recorded
 from shared.db import Tx, outbox
@@ -18,7 +18,7 @@ from shared.db.outbox import Outgoing
 async def record(tx: Tx, sales: Sequence[domain.Sale], *, claim_key: bytes) -> list[domain.Outcome]:
     """Record ``sales`` in one transaction and say what became of each, in their order.
 
-    New ones are stored and announced, together with the returns that waited for them. One that
+    New ones are stored and announced, together with the changes that waited for them. One that
     is there already (or comes twice in ``sales``) is answered as the first time if its body is
     the same, and is a conflict otherwise.
     """
@@ -34,7 +34,7 @@ async def record(tx: Tx, sales: Sequence[domain.Sale], *, claim_key: bytes) -> l
     new_ids = await receipts.insert_receipts(tx, [draft.row for draft in drafts])
     inserted = {one.row.receipt_id: one for one in drafts if one.row.receipt_id in new_ids}
     announced = [draft.event for draft in inserted.values()]
-    announced += await returns.release(tx, {one: inserted[one].row for one in inserted})
+    announced += await changes.release(tx, {one: inserted[one].row for one in inserted})
     await outbox.append(tx, announced)
     return await _outcomes(tx, sales, inserted, claim_key=claim_key)
 
@@ -122,7 +122,9 @@ async def _repeated(
 def _differing(recorded: Recorded, sale: domain.Sale) -> tuple[str, ...]:
     sent = pydantic_core.from_json(sale.facts)
     stored = pydantic_core.from_json(recorded.state)
-    fields = domain.differing({name: stored[name] for name in sent}, sent)
+    # A field that says the usual is left out, in one body or in both.
+    names = {"fulfilment", *sent}
+    fields = domain.differing({name: stored[name] for name in stored if name in names}, sent)
     if recorded.occurred_at != sale.occurred_at:
         fields.append("occurred_at")
     if recorded.terminal_seq != sale.terminal_seq:

@@ -1,4 +1,4 @@
-"""Where an accepted purchase or return has got to."""
+"""Where an accepted purchase or change has got to."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,14 +13,14 @@ from shared.db.plumbing import outbox
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A purchase or return that was answered with this event id."""
+    """A purchase or change that was answered with this event id."""
 
     kind: str
     store_id: str
     terminal_id: str
     received_at: datetime
     published_event_id: UUID | None
-    """The event on the topic; None for a return that is withheld or was refused."""
+    """The event on the topic; None where there is none (yet): see ``state``."""
     state: str = "applied"
     refusal: str | None = None
 
@@ -46,20 +46,21 @@ async def load_accepted(tx: Tx, event_id: UUID) -> Accepted | None:
     ).one_or_none()
     if found is not None:
         return Accepted("purchase", found[0], found[1], found[2], event_id)
-    back = tables.receipt_return
+    change = tables.receipt_change
     row = (
         await tx.execute(
             sa.select(
-                back.c.store_id,
-                back.c.terminal_id,
-                back.c.received_at,
-                back.c.published_event_id,
-                back.c.state,
-                back.c.refusal,
-            ).where(back.c.return_id == event_id)
+                change.c.kind,
+                change.c.store_id,
+                change.c.terminal_id,
+                change.c.received_at,
+                change.c.published_event_id,
+                change.c.state,
+                change.c.refusal,
+            ).where(change.c.change_id == event_id)
         )
     ).one_or_none()
-    return Accepted("return", *row) if row is not None else None
+    return Accepted(*row) if row is not None else None
 
 
 async def load_publication(tx: Tx, event_id: UUID) -> Publication | None:

@@ -13,6 +13,7 @@ from shared.db import Tx, bulk
 
 member = tables.member
 member_identifier = tables.member_identifier
+MERGES_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +28,60 @@ class MemberRow:
     hmacs: tuple[str, ...]
 
 
-# The latest link counts; a merged member's receipts go to the one it was merged into.
+# The latest link counts.
 _LOOKUP = """
-    SELECT DISTINCT ON (link.identifier_hmac) link.identifier_hmac,
-        CASE WHEN member.status = 'merged' THEN member.merged_into ELSE member.member_id END
+    SELECT DISTINCT ON (link.identifier_hmac) link.identifier_hmac, member.member_id,
+        member.status = 'merged'
     FROM member_identifier AS link JOIN member USING (member_id)
     WHERE link.identifier_hmac = ANY($1::bytea[]) AND member.status <> 'erased'
     ORDER BY link.identifier_hmac, link.linked_at DESC, link.member_id
 """
+# From merge to merge, to the one who is left; the depth ends a circle that should not be.
+_SURVIVORS = """
+    WITH RECURSIVE line AS (
+        SELECT one AS origin, one AS member_id, 0 AS depth FROM unnest($1::uuid[]) AS one
+        UNION ALL
+        SELECT line.origin, member.merged_into, line.depth + 1
+        FROM line JOIN member USING (member_id)
+        WHERE member.status = 'merged' AND merged_into IS NOT NULL AND line.depth < $2
+    )
+    SELECT DISTINCT ON (line.origin) line.origin, line.member_id, member.status
+    FROM line LEFT JOIN member USING (member_id)
+    ORDER BY line.origin, line.depth DESC
+"""
 
 
 async def load_by_identifier(tx: Tx, hmacs: Collection[str]) -> dict[str, UUID]:
-    """Return the member of each identifier that has one."""
+    """Return the member of each identifier that has one: whoever is left of a merge."""
     if not hmacs:
         return {}
     connection = await bulk.driver(tx)
     records = await connection.fetch(_LOOKUP, [bytes.fromhex(one) for one in hmacs])
-    return {record[0].hex(): record[1] for record in records if record[1] is not None}
+    owners = {record[0].hex(): record[1] for record in records}
+    merged = {record[1] for record in records if record[2]}
+    if not merged:
+        return owners
+    survivors = {
+        origin: member_id
+        for origin, member_id, status in await connection.fetch(
+            _SURVIVORS, list(merged), MERGES_MAX
+        )
+        if status != "erased"
+    }
+    return {
+        hmac: survivors.get(owner, owner)
+        for hmac, owner in owners.items()
+        if owner not in merged or owner in survivors
+    }
+
+
+async def load_survivors(tx: Tx, member_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """Return whom each of these members has become by merges; mostly themselves."""
+    if not member_ids:
+        return {}
+    connection = await bulk.driver(tx)
+    records = await connection.fetch(_SURVIVORS, list(member_ids), MERGES_MAX)
+    return {origin: member_id for origin, member_id, _ in records}
 
 
 async def upsert_members(tx: Tx, rows: Sequence[MemberRow]) -> set[UUID]:

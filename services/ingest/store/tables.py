@@ -50,28 +50,55 @@ sa.Index(
     postgresql_where=receipt.c.claim_sha256.is_not(None),
 )
 
-receipt_return = sa.Table(
-    "receipt_return",
+receipt_change = sa.Table(
+    "receipt_change",
     METADATA,
-    sa.Column("return_id", sa.Uuid, primary_key=True),
-    sa.Column("sale_id", sa.Uuid, nullable=False),
+    sa.Column("change_id", sa.Uuid, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("sale_id", sa.Uuid, nullable=True),
+    sa.Column("amendment", sa.Integer, nullable=False),
     sa.Column("body_sha256", sa.LargeBinary, nullable=False),
     sa.Column("store_id", sa.Text, nullable=False),
     sa.Column("terminal_id", sa.Text, nullable=False),
+    sa.Column("terminal_seq", sa.BigInteger, nullable=True),
     _instant("occurred_at"),
     _instant("received_at"),
     sa.Column("facts", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("published_event_id", sa.Uuid, nullable=True),
     sa.Column("refusal", sa.Text, nullable=True),
-    sa.CheckConstraint("state IN ('withheld', 'applied', 'refused')", name="return_state"),
+    sa.CheckConstraint(
+        "state IN ('withheld', 'applied', 'unchanged', 'refused', 'unlinked')",
+        name="change_state",
+    ),
+    sa.CheckConstraint("kind IN ('return', 'void', 'amendment', 'claim')", name="change_kind"),
+    sa.CheckConstraint(
+        "(state = 'unlinked') = (sale_id IS NULL) AND (kind = 'amendment') = (amendment > 0)",
+        name="change_shape",
+    ),
 )
-"""Every return, for ever. ``withheld`` waits for its sale; ``refused`` turned out to take back
-more than the sale had when that arrived."""
+"""Every return, void, amendment and claim, for ever: what happened to a sale after it.
+
+``withheld`` waits for its sale; ``applied`` made a revision (or, released late, left the sale as
+it was: then no event is named); ``unchanged`` left it as it was at once; ``refused`` turned out
+not to fit when its sale arrived; ``unlinked`` is a return that names no sale. ``amendment`` is
+the till's count of corrections, 0 for the other kinds.
+"""
 sa.Index(
-    "return_withheld",
-    receipt_return.c.sale_id,
-    postgresql_where=receipt_return.c.state == "withheld",
+    "change_withheld",
+    receipt_change.c.sale_id,
+    postgresql_where=receipt_change.c.state == "withheld",
+)
+sa.Index(
+    "change_standing",
+    receipt_change.c.sale_id,
+    postgresql_where=receipt_change.c.kind.in_(("void", "amendment")),
+)
+sa.Index(
+    "change_exception",
+    receipt_change.c.received_at,
+    receipt_change.c.change_id,
+    postgresql_where=receipt_change.c.state.in_(("withheld", "refused", "unlinked")),
 )
 
 member = sa.Table(

@@ -25,9 +25,9 @@ SALE = """
 RIGHT: Mapping[str, tuple[str, ...]] = {
     "ingest": (
         """
-        INSERT INTO receipt_return (return_id, sale_id, body_sha256, store_id, terminal_id,
-            occurred_at, received_at, facts, state)
-        VALUES (:return, :receipt, '', '1', '1-01', now(), now(), '{}', 'applied')
+        INSERT INTO receipt_change (change_id, kind, sale_id, amendment, body_sha256, store_id,
+            terminal_id, occurred_at, received_at, facts, state)
+        VALUES (:return, 'return', :receipt, 0, '', '1', '1-01', now(), now(), '{}', 'applied')
         """,
     ),
     "loyalty": (
@@ -69,7 +69,7 @@ PLANTED = {
     ),
     "a return that waits for ever": (
         "ingest",
-        "UPDATE receipt_return SET state = 'withheld'",
+        "UPDATE receipt_change SET state = 'withheld'",
         "Returns of these",
     ),
     "a cent less": (

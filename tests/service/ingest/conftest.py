@@ -13,8 +13,9 @@ import pytest_asyncio
 import sqlalchemy as sa
 
 from services.ingest import app, domain
-from services.ingest.api import bodies
+from services.ingest.api import bodies, changes
 from services.ingest.context import IngestContext
+from services.ingest.handlers import changes as handlers
 from services.ingest.handlers import members, sales
 from services.ingest.settings import IngestSettings
 from shared import auth, identity, ids
@@ -73,10 +74,50 @@ def as_sale(body: dict[str, Any], *, received_at: datetime = NOW) -> domain.Sale
     return purchase.to_sale(received_at=received_at, identity_key=key, region=None)
 
 
-def as_return(body: dict[str, Any]) -> domain.Return:
+def as_return(body: dict[str, Any]) -> domain.Change:
     """Return the return that a body asks to record."""
-    parsed = bodies.Return.model_validate_json(pydantic_core.to_json(body))
-    return parsed.to_return(received_at=NOW + timedelta(days=1))
+    parsed = changes.Return.model_validate_json(pydantic_core.to_json(body))
+    return parsed.to_change(received_at=NOW + timedelta(days=1))
+
+
+def void_body(**differing: Any) -> dict[str, Any]:
+    """Return the void of ``purchase_body``, with what differs."""
+    return {
+        "store_id": "0042",
+        "terminal_id": "0042-03",
+        "receipt_no": "000123",
+        "business_date": "2026-11-22",
+        "occurred_at": "2026-11-22T14:20:00+01:00",
+        "reason": "Wrong till",
+    } | differing
+
+
+def amendment_body(revision: int = 2, **purchase: Any) -> dict[str, Any]:
+    """Return a correction of ``purchase_body`` to what ``purchase`` says."""
+    return {"revision": revision, "reason": "Weighed again", "purchase": purchase_body(**purchase)}
+
+
+def bananas(quantity: str, amount_minor: int) -> dict[str, Any]:
+    """Return lines and total: one line of bananas."""
+    line = {"line_no": 1, "sku": "1082185", "category": "BANANAS", "unit_price_minor": 99}
+    return {
+        "lines": [line | {"quantity": quantity, "amount_minor": amount_minor}],
+        "total_minor": amount_minor,
+    }
+
+
+def as_void(body: dict[str, Any]) -> domain.Change:
+    """Return the void that a body asks to record."""
+    parsed = changes.Void.model_validate_json(pydantic_core.to_json(body))
+    return parsed.to_change(received_at=NOW)
+
+
+def as_amendment(body: dict[str, Any]) -> domain.Change:
+    """Return the correction that a body asks to record."""
+    parsed = changes.Amendment.model_validate_json(pydantic_core.to_json(body))
+    key = identity.read_key(IDENTITY_KEY)
+    who = bodies.identify(parsed.purchase.member, key, None)
+    return parsed.to_change(received_at=NOW, identifier=who)
 
 
 def enrolled(card: str, *, member_id: UUID | None = None, version: int = 1) -> MemberChanged:
@@ -182,6 +223,20 @@ def record(context: IngestContext) -> Record:
             return await sales.record(tx, items, claim_key=b"k" * 32)
 
     return record
+
+
+Apply = Callable[[domain.Change], Awaitable[domain.Outcome]]
+
+
+@pytest.fixture
+def apply(context: IngestContext) -> Apply:
+    """``await apply(change)``: in a transaction."""
+
+    async def apply(change: domain.Change) -> domain.Outcome:
+        async with context.db.transaction() as tx:
+            return await handlers.take(tx, change, context)
+
+    return apply
 
 
 async def enrol(context: IngestContext, *events: MemberChanged) -> None:

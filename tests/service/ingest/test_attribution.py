@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from services.ingest import jobs
 from services.ingest.context import IngestContext
-from services.ingest.handlers import returns
+from services.ingest.handlers import changes
 from services.ingest.store import tables
 from shared.clock import FixedClock
 from shared.db import Database
@@ -72,7 +72,7 @@ async def test_return_before_attribution_is_kept_by_it(
 ) -> None:
     await record(as_sale(purchase_body()))
     async with db.transaction() as tx:
-        await returns.take(tx, as_return(return_body()))
+        await changes.take(tx, as_return(return_body()), context)
     await enrol(context, enrolled("9840001234"))
     (*_, (_, moved)) = await published(db)
     assert (moved.data.revision, moved.data.total_minor) == (3, 100)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 import sqlalchemy as sa
 
 from services.ingest.context import IngestContext
-from services.ingest.handlers import members, returns, sales
+from services.ingest.handlers import changes, members, sales
 from shared.db import Database, Tx
 from tests.service.ingest.conftest import (
     Record,
@@ -57,7 +57,7 @@ async def test_return_waits_for_the_sale_that_is_being_recorded(
 ) -> None:
     async def second() -> None:
         async with db.transaction() as tx:
-            await returns.take(tx, as_return(return_body()))
+            await changes.take(tx, as_return(return_body()), context)
 
     async with db.engine.connect() as tx:
         first = sales.record(tx, [as_sale(purchase_body())], claim_key=CLAIM_KEY)
@@ -69,7 +69,7 @@ async def test_sale_waits_for_the_return_that_is_being_recorded(
     db: Database, context: IngestContext, record: Record
 ) -> None:
     async with db.engine.connect() as tx:
-        first = returns.take(tx, as_return(return_body()))
+        first = changes.take(tx, as_return(return_body()), context)
         await _interleave(db, first, tx, record(as_sale(purchase_body())))
     assert await _types(db) == ["purchase.recorded.v1", "purchase.returned.v1"]
 

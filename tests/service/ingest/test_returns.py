@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from services.ingest import domain, jobs
 from services.ingest.context import IngestContext
-from services.ingest.handlers import returns
+from services.ingest.handlers import changes
 from services.ingest.store import tables
 from shared.db import Database
 from shared.errors import Refused
@@ -25,12 +25,12 @@ Take = Callable[..., Awaitable[domain.Outcome]]
 
 
 @pytest.fixture
-def take(db: Database) -> Take:
+def take(db: Database, context: IngestContext) -> Take:
     """``await take("R1", quantity="1", amount_minor=11)``: one return in a transaction."""
 
-    async def take(receipt_no: str = "R1", **changes: Any) -> domain.Outcome:
+    async def take(receipt_no: str = "R1", **differing: Any) -> domain.Outcome:
         async with db.transaction() as tx:
-            return await returns.take(tx, as_return(return_body(receipt_no, **changes)))
+            return await changes.take(tx, as_return(return_body(receipt_no, **differing)), context)
 
     return take
 
@@ -42,7 +42,7 @@ def _of(quantity: str, amount_minor: int) -> dict[str, Any]:
 
 async def _states(db: Database) -> list[str]:
     async with db.transaction() as tx:
-        query = sa.select(tables.receipt_return.c.state).order_by("occurred_at", "return_id")
+        query = sa.select(tables.receipt_change.c.state).order_by("occurred_at", "change_id")
         return list(await tx.scalars(query))
 
 
@@ -135,7 +135,7 @@ async def test_sweep_releases_a_return_that_missed_its_sale(
     await take()
     async with db.transaction() as tx:
         await tx.execute(
-            tables.receipt_return.update().values(state="withheld", published_event_id=None)
+            tables.receipt_change.update().values(state="withheld", published_event_id=None)
         )
         await tx.execute(tables.receipt.update().values(state=None, revision=1))
     await jobs.sweep(context)

@@ -156,6 +156,7 @@ def test_five_hundred_lines_and_free_goods_are_fine() -> None:
 def test_event_made_by_hand_is_what_the_contract_says(member: dict[str, str] | None) -> None:
     body = _body(
         member=member,
+        fulfilment="pending",
         terminal_seq=5,
         hold_ids=["018f0000-0000-7000-8000-000000000001"],
         tenders=[{"kind": "cash", "amount_minor": 111}],
@@ -173,3 +174,10 @@ def test_event_made_by_hand_is_what_the_contract_says(member: dict[str, str] | N
     written = pydantic_core.from_json(event.model_dump_json())
     assert {**sent, "time": 0, "data": 0} == {**written, "time": 0, "data": 0}
     assert sent["data"].keys() == written["data"].keys()
+
+
+def test_a_field_that_says_the_usual_leaves_the_hash_alone() -> None:
+    told = _body(fulfilment="complete")
+    assert _hash(_body()) == _hash(told) != _hash(_body(fulfilment="pending"))
+    sale = _parse(told).to_sale(received_at=NOW, identity_key=KEY, region=None)
+    assert b"fulfilment" not in sale.facts
