@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from services.ingest import consumer, jobs
-from services.ingest.api import batch, catalogue, changes, credentials, events, purchases
+from services.ingest.api import batch, catalogue, changes, claims, credentials, events, purchases
 from services.ingest.context import IngestContext, Positions
 from services.ingest.domain import Outcome, Sale
 from services.ingest.groupcommit import GroupCommit, Limits
@@ -15,6 +15,7 @@ from services.ingest.handlers import credentials as keys
 from services.ingest.handlers import sales
 from services.ingest.settings import IngestSettings
 from shared import identity
+from shared.auth.guard import Failures
 from shared.clock import Clock, SystemClock
 from shared.db import Database, Tx, run_unit
 from shared.errors import Unavailable
@@ -48,6 +49,7 @@ def make_context(
         identity_key=identity_key,
         purchases=GroupCommit[Sale, Outcome](db, flush, limits),
         positions=positions,
+        claim_failures=Failures(),
     )
 
 
@@ -90,6 +92,7 @@ def service() -> Service:
             purchases.router,
             batch.router,
             changes.router,
+            claims.router,
             events.router,
             catalogue.router,
             credentials.router,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from services.ingest.domain import Outcome, Sale
 from services.ingest.groupcommit import GroupCommit
 from services.ingest.settings import IngestSettings
+from shared.auth.guard import Failures
 from shared.service import Context
 
 Positions = Callable[[str, int, Sequence[str]], Awaitable[Mapping[str, int | None]]]
@@ -23,3 +24,5 @@ class IngestContext(Context):
     identity_key: bytes
     purchases: GroupCommit[Sale, Outcome]
     positions: Positions
+    claim_failures: Failures
+    """Claim tokens that were not valid, by key."""

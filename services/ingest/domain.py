@@ -128,8 +128,7 @@ class Change:
     def order(self) -> tuple[object, ...]:
         """Where it stands among the changes that wait for one sale.
 
-        First what was sold is put right, then goods come back, and at last all is undone: the
-        one order in which nothing is refused that could have been applied.
+        First what was sold is put right, then goods come back, and at last all is undone.
         """
         rank = ("amendment", "return", "void", "claim").index(self.kind)
         return rank, self.amendment, self.occurred_at, self.change_id

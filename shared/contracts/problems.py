@@ -99,6 +99,13 @@ BUSINESS: Mapping[str, Code] = {
     "amendment_below_return": Code(
         409, "Less than came back", "Correct the line to no less than what `returned` says."
     ),
+    "claim_unknown": Code(
+        404, "Nothing to claim", "Check the token; one that is too old is not found either."
+    ),
+    "already_claimed": Code(409, "Already claimed", "The receipt belongs to another member."),
+    "too_many_claims": Code(
+        429, "Too many claims", "Wait for `Retry-After` seconds; a valid token always passes."
+    ),
     "receipt_voided": Code(409, "Sale voided", "Nothing is left of it; record a new sale."),
     "void_of_return": Code(409, "Number of a return", "Only a sale can be voided."),
     "unlinked_return": Code(409, "Receipt needed", "Name the sale in `original`."),

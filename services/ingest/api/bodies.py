@@ -156,7 +156,7 @@ class Purchase(Request):
         )
         receipt_id = key.receipt_id
         facts = self.__pydantic_serializer__.to_json(self)
-        identifier = identify(self.member, identity_key, region)
+        identifier = identify(self.member, identity_key, region) if self.member else None
         return domain.Sale(
             receipt_id=receipt_id,
             event_id=ids.receipt_event_id(receipt_id, RECORDED, 1),
@@ -176,12 +176,8 @@ class Purchase(Request):
         )
 
 
-def identify(
-    member: MemberReference | None, identity_key: bytes, region: str | None
-) -> domain.Identifier | None:
+def identify(member: MemberReference, identity_key: bytes, region: str | None) -> domain.Identifier:
     """Return the hashed identifier; raises ``Malformed`` for one that can not be one."""
-    if member is None:
-        return None
     kind, value = member.one()
     normalised = identity.normalise(kind, value, region=region)
     return domain.Identifier(kind, identity.identifier_hmac(identity_key, kind, normalised))

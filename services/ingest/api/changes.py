@@ -206,6 +206,8 @@ async def record_amendment(
 async def _identified(
     member: bodies.MemberReference | None, store_id: str, context: IngestContext
 ) -> domain.Identifier | None:
+    if member is None:
+        return None
     region = await regions.of_member(member, store_id, context)
     return bodies.identify(member, context.identity_key, region)
 

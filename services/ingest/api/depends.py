@@ -19,6 +19,8 @@ Ingest = Annotated[IngestContext, Depends(ingest)]
 Till = Annotated[Caller, Depends(require("terminal", "app", "admin"))]
 """Whoever sends purchases; a terminal's key is bound to its store and terminal."""
 Reader = Annotated[Caller, Depends(require("terminal", "app", "staff", "admin"))]
+Claimant = Annotated[Caller, Depends(require("terminal", "app", "staff", "admin"))]
+"""Whoever claims a receipt for a member."""
 Keeper = Annotated[Caller, Depends(require("marketer", "admin"))]
 """Whoever keeps the catalogue."""
 Admin = Annotated[Caller, Depends(require("admin"))]

@@ -78,6 +78,16 @@ class Recorded:
     identifier_hmac: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class Claimable:
+    """A receipt that was given a claim token."""
+
+    receipt_id: UUID
+    store_id: str
+    terminal_id: str
+    received_at: datetime
+
+
 # Plain SQL on the driver's connection: this is the path of every purchase, and compiling a
 # statement with thirteen arrays costs more than running it.
 _INSERT = """
@@ -180,6 +190,15 @@ async def lock_unmatched(
         .with_for_update()
     )
     return [CurrentReceipt(*row) for row in await tx.execute(query)]
+
+
+async def load_claimable(tx: Tx, claim_sha256: bytes) -> Claimable | None:
+    """Return the receipt whose claim token has this hash."""
+    query = sa.select(
+        receipt.c.receipt_id, receipt.c.store_id, receipt.c.terminal_id, receipt.c.received_at
+    ).where(receipt.c.claim_sha256 == claim_sha256)
+    row = (await tx.execute(query)).one_or_none()
+    return Claimable(*row) if row else None
 
 
 async def update_states(tx: Tx, current: Sequence[CurrentReceipt]) -> None:

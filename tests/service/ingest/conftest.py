@@ -116,19 +116,31 @@ def as_amendment(body: dict[str, Any]) -> domain.Change:
     """Return the correction that a body asks to record."""
     parsed = changes.Amendment.model_validate_json(pydantic_core.to_json(body))
     key = identity.read_key(IDENTITY_KEY)
-    who = bodies.identify(parsed.purchase.member, key, None)
+    member = parsed.purchase.member
+    who = bodies.identify(member, key, None) if member else None
     return parsed.to_change(received_at=NOW, identifier=who)
 
 
-def enrolled(card: str, *, member_id: UUID | None = None, version: int = 1) -> MemberChanged:
-    """Return the event that a member has ``card``."""
+def card_of(card: str) -> domain.Identifier:
+    """Return a card as ingest knows it."""
     hmac = identity.identifier_hmac(identity.read_key(IDENTITY_KEY), "card", card)
+    return domain.Identifier("card", hmac)
+
+
+def enrolled(
+    *cards: str,
+    member_id: UUID | None = None,
+    version: int = 1,
+    merged_into: UUID | None = None,
+) -> MemberChanged:
+    """Return the event that a member has ``cards``, or went into another with them."""
     state = MemberState(
         member_id=member_id or ids.new_id(),
         version=version,
-        status="active",
+        status="merged" if merged_into else "active",
+        merged_into=merged_into,
         enrolled_at=NOW,
-        identifiers=(IdentifierHash(kind="card", hmac=hmac),),
+        identifiers=tuple(IdentifierHash(kind="card", hmac=card_of(one).hmac) for one in cards),
     )
     return MemberChanged(
         id=ids.new_id(),
