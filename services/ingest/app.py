@@ -7,7 +7,16 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from services.ingest import consumer, jobs
-from services.ingest.api import batch, catalogue, changes, claims, credentials, events, purchases
+from services.ingest.api import (
+    batch,
+    catalogue,
+    changes,
+    claims,
+    credentials,
+    events,
+    exceptions,
+    purchases,
+)
 from services.ingest.context import IngestContext, Positions
 from services.ingest.domain import Outcome, Sale
 from services.ingest.groupcommit import GroupCommit, Limits
@@ -94,6 +103,7 @@ def service() -> Service:
             changes.router,
             claims.router,
             events.router,
+            exceptions.router,
             catalogue.router,
             credentials.router,
         ),

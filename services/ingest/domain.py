@@ -222,7 +222,11 @@ def differing(recorded: Json, sent: Json, path: str = "") -> list[str]:
 
 def as_sent(fields: Iterable[str]) -> tuple[str, ...]:
     """Return names of canonical fields as they are called in a request."""
-    return tuple(field.replace("quantity_milli", "quantity") for field in fields)
+    named = (
+        "member" if field.startswith("member.") else field.replace("quantity_milli", "quantity")
+        for field in fields
+    )
+    return tuple(dict.fromkeys(named))
 
 
 def take_back(left: Sequence[LineAmount], returned: Iterable[LineAmount]) -> tuple[LineAmount, ...]:

@@ -21,6 +21,8 @@ Till = Annotated[Caller, Depends(require("terminal", "app", "admin"))]
 Reader = Annotated[Caller, Depends(require("terminal", "app", "staff", "admin"))]
 Claimant = Annotated[Caller, Depends(require("terminal", "app", "staff", "admin"))]
 """Whoever claims a receipt for a member."""
+Clerk = Annotated[Caller, Depends(require("staff", "admin"))]
+"""Whoever looks after what no rule could decide."""
 Keeper = Annotated[Caller, Depends(require("marketer", "admin"))]
 """Whoever keeps the catalogue."""
 Admin = Annotated[Caller, Depends(require("admin"))]

@@ -24,18 +24,6 @@ RETURNED = "purchase.returned.v1"
 VOIDED = "purchase.voided.v1"
 AMENDED = "purchase.amended.v1"
 ATTRIBUTED = "purchase.attributed.v1"
-FIXED = (
-    "receipt_id",
-    "revision",
-    "member_id",
-    "identified_by",
-    "occurred_at",
-    "received_at",
-    "sold_total_minor",
-    "late",
-    "clock_suspect",
-)
-"""What ingest fixed about a receipt when it came; the rest of it is the till's, to correct."""
 
 
 def record(sale: domain.Sale, member_id: UUID | None) -> tuple[bytes, Outgoing]:
@@ -146,8 +134,9 @@ def _amend(standing: Standing, change: domain.Change) -> Revised:
     _check_fixed(standing.current, receipt, facts, change)
     sold = purchases.Receipt.model_validate(
         {
+            **dict(receipt),
+            "fulfilment": "complete",  # the usual, which a body leaves out
             **facts["purchase"],
-            **{name: getattr(receipt, name) for name in FIXED},
         }
     )
     net = _net(

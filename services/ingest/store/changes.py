@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -127,6 +128,20 @@ async def settle(
         .values(state=state, published_event_id=published_event_id, refusal=refusal)
         .where(receipt_change.c.change_id == change_id)
     )
+
+
+async def list_exceptions(
+    tx: Tx, *, withheld_before: datetime, after: tuple[datetime, UUID] | None, limit: int
+) -> list[StoredChange]:
+    """Return changes that were refused, name no sale, or wait for one since too long."""
+    at, change_id = receipt_change.c.received_at, receipt_change.c.change_id
+    # In the words of the partial index, so that it is used.
+    open_ = receipt_change.c.state.in_(("withheld", "refused", "unlinked"))
+    long_since = sa.or_(receipt_change.c.state != "withheld", at < withheld_before)
+    query = sa.select(*_COLUMNS).where(open_, long_since).order_by(at, change_id).limit(limit)
+    if after is not None:
+        query = query.where(sa.tuple_(at, change_id) > sa.tuple_(*after))
+    return [_stored(row) for row in await tx.execute(query)]
 
 
 async def load_stranded(tx: Tx, *, limit: int) -> list[UUID]:

@@ -47,7 +47,8 @@ def claim(context: IngestContext) -> Claim:
 
 async def _sold(record: Record, **differing: Any) -> str:
     """Record an anonymous sale; return its claim token."""
-    (outcome,) = await record(as_sale(purchase_body(**({"member": None} | differing))))
+    body: dict[str, Any] = {"member": None, **differing}
+    (outcome,) = await record(as_sale(purchase_body(**body)))
     assert outcome.claim_token is not None
     return outcome.claim_token
 
