@@ -118,6 +118,7 @@ async def shipped(infra: Infra) -> AsyncGenerator[Shipped]:
             {
                 "KAFKA_BOOTSTRAP_SERVERS": infra.kafka.bootstrap,
                 "IDENTITY_KEY": secrets.token_hex(32),
+                "INGEST_REVIEW_AFTER_DAYS": "3650",  # the baskets are a year of history
                 "LOYALTY_PROGRAMME_FILE": "deploy/programme/demo.yaml",
                 "APP_KEY": auth.new_key(),
                 "TERMINAL_KEY": auth.new_key(),

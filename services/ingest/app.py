@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 
 from services.ingest import consumer, jobs
@@ -15,7 +16,9 @@ from services.ingest.api import (
     credentials,
     events,
     exceptions,
+    gaps,
     purchases,
+    reviews,
 )
 from services.ingest.context import IngestContext, Positions
 from services.ingest.domain import Outcome, Sale
@@ -40,8 +43,10 @@ def make_context(
     # A key per purpose: whoever learns claim tokens learns nothing about identifiers.
     claim_key = hmac.digest(identity_key, b"claim tokens", hashlib.sha256)
 
+    review_after = timedelta(days=settings.review_after_days)
+
     async def flush(tx: Tx, items: Sequence[Sale]) -> list[Outcome]:
-        return await sales.record(tx, items, claim_key=claim_key)
+        return await sales.record(tx, items, claim_key=claim_key, review_after=review_after)
 
     limits = Limits(
         workers=settings.commit_workers,
@@ -104,6 +109,8 @@ def service() -> Service:
             claims.router,
             events.router,
             exceptions.router,
+            gaps.router,
+            reviews.router,
             catalogue.router,
             credentials.router,
         ),

@@ -14,6 +14,8 @@ from shared import ids
 from shared.errors import Refused
 
 LATE_AFTER = timedelta(hours=72)
+REVIEW_AFTER = timedelta(days=7)
+BUSINESS_DAYS_APART_MAX = 1
 CLOCK_AHEAD_MAX = timedelta(minutes=5)
 QUANTITY_MILLI_MAX = 1_000_000_000
 CLAIM_BYTES = 12
@@ -96,8 +98,18 @@ class Sale:
 
     @property
     def clock_suspect(self) -> bool:
-        """Whether the till's clock was more than five minutes ahead of ours."""
-        return self.occurred_at - self.received_at > CLOCK_AHEAD_MAX
+        """Whether the till's clock was ahead of ours, or of its own day of business.
+
+        Ahead: by more than five minutes. The day: as the till wrote the time, in its own offset,
+        so that a clock change is no matter, nor a shop that closes after midnight.
+        """
+        apart = abs((self.occurred_at.date() - self.key.business_date).days)
+        ahead = self.occurred_at - self.received_at > CLOCK_AHEAD_MAX
+        return ahead or apart > BUSINESS_DAYS_APART_MAX
+
+    def needs_review(self, after: timedelta) -> bool:
+        """Whether it came so long ``after`` the sale that people decide on it."""
+        return self.received_at - self.occurred_at > after
 
 
 ChangeKind = Literal["return", "void", "amendment", "claim"]

@@ -36,6 +36,8 @@ class IngestSettings(ServiceSettings):
     claim_window_days: int = Field(default=30, ge=0, le=3650)
     """How old a receipt may be to be moved to the member whose identifier it carried, or who
     shows its claim token."""
+    review_after_days: int = Field(default=7, ge=1, le=36_500)
+    """A sale that arrives later than this is published once staff has accepted it."""
     withheld_exception_h: int = Field(default=24, ge=0, le=8760)
     """After so many hours without its sale a return, void or amendment shows as an exception."""
     unlinked_returns: Literal["accept", "refuse"] = "accept"

@@ -102,6 +102,13 @@ BUSINESS: Mapping[str, Code] = {
     "claim_unknown": Code(
         404, "Nothing to claim", "Check the token; one that is too old is not found either."
     ),
+    "receipt_in_review": Code(
+        409, "Being reviewed", "Claim it again once the shop has accepted the late receipt."
+    ),
+    "review_not_found": Code(404, "No such review", "List the reviews."),
+    "review_decided": Code(409, "Decided already", "A decision stays; see `state`."),
+    "store_needed": Code(422, "Which store?", "Name one of `stores` in `store_id`."),
+    "terminal_not_found": Code(404, "No such terminal", "It has sent no running numbers yet."),
     "already_claimed": Code(409, "Already claimed", "The receipt belongs to another member."),
     "too_many_claims": Code(
         429, "Too many claims", "Wait for `Retry-After` seconds; a valid token always passes."

@@ -90,7 +90,8 @@ class Receipt(Contract):
     late: bool = False
     """Arrived after the programme's late limit; decided once, at arrival."""
     clock_suspect: bool = False
-    """The till's clock was ahead of ours; such a sale wins no time-limited promotion."""
+    """The till's clock was ahead of ours, or more than a day off its day of business; such a sale
+    wins no time-limited promotion."""
 
 
 class ReturnedLine(Contract):

@@ -21,7 +21,8 @@ class EventStatus(BaseModel):
     status: events.Status
     """``withheld``: its sale is not known yet. ``refused``: it did not fit when that came; see
     ``detail``. ``unchanged``: it left the receipt as it was. ``unlinked``: a return that names no
-    sale. ``processed``: every service is past it."""
+    sale. ``in_review``, ``rejected``: a sale that came so late that staff decides. ``processed``:
+    every service is past it."""
     accepted_at: datetime
     published_at: datetime | None
     services: dict[str, events.Step]

@@ -24,8 +24,9 @@ async def claim(
     """Attribute the receipt of ``token`` to its claimant, unless somebody has it already.
 
     The same member again gets the first answer. Raises ``Refused``: 404 for a member or token
-    that is not known, or too old; 409 for a receipt that is another's. The receipt's row is
-    locked before its owner is read, so a claim and an enrolment, or two claims, take turns.
+    that is not known, or too old; 409 for a receipt that is another's or not accepted. The
+    receipt's row is locked before its owner is read, so a claim and an enrolment, or two
+    claims, take turns.
     """
     member_id = (await members.load_by_identifier(tx, {who.hmac})).get(who.hmac)
     if member_id is None:
@@ -33,7 +34,10 @@ async def claim(
     sold = await receipts.load_claimable(tx, hashlib.sha256(token.encode()).digest())
     if sold is None:
         raise _unknown()
-    current = (await receipts.lock_receipts(tx, [sold.receipt_id]))[sold.receipt_id]
+    current = (await receipts.lock_receipts(tx, [sold.receipt_id])).get(sold.receipt_id)
+    if current is None:
+        detail = "This receipt came late: it can be claimed once the shop has accepted it."
+        raise Refused("receipt_in_review", detail, status=409)
     owner = await _owner(tx, current.member_id)
     claimed = await changes.load(tx, domain.claim_id(sold.receipt_id))
     if owner == member_id and claimed is not None:

@@ -14,13 +14,23 @@ from shared.auth import Caller
 from shared.errors import Refused
 
 Status = Literal[
-    "accepted", "withheld", "refused", "unchanged", "unlinked", "published", "processed"
+    "accepted",
+    "withheld",
+    "refused",
+    "unchanged",
+    "unlinked",
+    "in_review",
+    "rejected",
+    "published",
+    "processed",
 ]
 _SETTLED: Mapping[str, Status] = {
     "withheld": "withheld",
     "refused": "refused",
     "unchanged": "unchanged",
     "unlinked": "unlinked",
+    "pending": "in_review",
+    "rejected": "rejected",
 }
 """States in which nothing goes to the topic (for now)."""
 Step = Literal["waiting", "processed", "unknown"]

@@ -54,6 +54,14 @@ def record(sale: domain.Sale, member_id: UUID | None) -> tuple[bytes, Outgoing]:
     return state, Outgoing(TOPIC, key, event_id=sale.event_id, value=event)
 
 
+def recorded_late(receipt: purchases.Receipt) -> Outgoing:
+    """Return the event that ``record`` would have made, for a receipt that was held back."""
+    event = purchases.PurchaseRecorded(
+        **_envelope(receipt, RECORDED, receipt.occurred_at), data=receipt
+    )
+    return Outgoing(TOPIC, _key(receipt), event)
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A receipt as it stands, with what of its past decides on its next change."""

@@ -3,24 +3,32 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 import pydantic_core
 
 from services.ingest import domain
 from services.ingest.handlers import changes, revisions
-from services.ingest.store import locks, members, receipts
+from services.ingest.store import locks, members, receipts, reviews
 from services.ingest.store.receipts import NewReceipt, Recorded
 from shared.db import Tx, outbox
 from shared.db.outbox import Outgoing
 
 
-async def record(tx: Tx, sales: Sequence[domain.Sale], *, claim_key: bytes) -> list[domain.Outcome]:
+async def record(
+    tx: Tx,
+    sales: Sequence[domain.Sale],
+    *,
+    claim_key: bytes,
+    review_after: timedelta = domain.REVIEW_AFTER,
+) -> list[domain.Outcome]:
     """Record ``sales`` in one transaction and say what became of each, in their order.
 
     New ones are stored and announced, together with the changes that waited for them. One that
     is there already (or comes twice in ``sales``) is answered as the first time if its body is
-    the same, and is a conflict otherwise.
+    the same, and is a conflict otherwise. One that came ``review_after`` or more after the sale
+    is stored, and announced when it is accepted.
     """
     first: dict[UUID, domain.Sale] = {}
     for sale in sales:
@@ -33,9 +41,13 @@ async def record(tx: Tx, sales: Sequence[domain.Sale], *, claim_key: bytes) -> l
     drafts = [_draft(sale, owners, claim_key) for sale in ordered]
     new_ids = await receipts.insert_receipts(tx, [draft.row for draft in drafts])
     inserted = {one.row.receipt_id: one for one in drafts if one.row.receipt_id in new_ids}
-    announced = [draft.event for draft in inserted.values()]
-    announced += await changes.release(tx, {one: inserted[one].row for one in inserted})
-    await outbox.append(tx, announced)
+    late = [one for one in new_ids if first[one].needs_review(review_after)]
+    if late:
+        await reviews.insert_reviews(tx, {one: first[one].received_at for one in late})
+    announced = {one: inserted[one] for one in inserted if one not in late}
+    events = [draft.event for draft in announced.values()]
+    events += await changes.release(tx, {one: draft.row for one, draft in announced.items()})
+    await outbox.append(tx, events)
     return await _outcomes(tx, sales, inserted, claim_key=claim_key)
 
 

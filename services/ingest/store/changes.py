@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from services.ingest.domain import Change
-from services.ingest.store import tables
+from services.ingest.store import reviews, tables
 from shared.db import Tx, bulk
 
 receipt_change = tables.receipt_change
@@ -151,7 +151,10 @@ async def load_stranded(tx: Tx, *, limit: int) -> list[UUID]:
         .distinct()
         .where(
             receipt_change.c.state == "withheld",
-            sa.exists().where(tables.receipt.c.receipt_id == receipt_change.c.sale_id),
+            sa.exists().where(
+                tables.receipt.c.receipt_id == receipt_change.c.sale_id,
+                reviews.is_clear(tables.receipt),
+            ),
         )
         .limit(limit)
     )

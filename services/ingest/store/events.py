@@ -39,13 +39,25 @@ async def load_accepted(tx: Tx, event_id: UUID) -> Accepted | None:
     receipt = tables.receipt
     found = (
         await tx.execute(
-            sa.select(receipt.c.store_id, receipt.c.terminal_id, receipt.c.received_at).where(
-                receipt.c.event_id == event_id
+            sa.select(
+                receipt.c.store_id,
+                receipt.c.terminal_id,
+                receipt.c.received_at,
+                tables.receipt_review.c.state,
             )
+            .outerjoin_from(
+                receipt,
+                tables.receipt_review,
+                tables.receipt_review.c.receipt_id == receipt.c.receipt_id,
+            )
+            .where(receipt.c.event_id == event_id)
         )
     ).one_or_none()
     if found is not None:
-        return Accepted("purchase", found[0], found[1], found[2], event_id)
+        store_id, terminal_id, received_at, review = found
+        return Accepted(
+            "purchase", store_id, terminal_id, received_at, event_id, review or "accepted"
+        )
     change = tables.receipt_change
     row = (
         await tx.execute(

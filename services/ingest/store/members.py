@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from services.ingest.store import tables
+from services.ingest.store import reviews, tables
 from shared.db import Tx, bulk
 
 member = tables.member
@@ -141,6 +141,7 @@ async def load_stranded_identifiers(tx: Tx, *, since: datetime, limit: int) -> l
             receipt.c.identifier_hmac.is_not(None),
             receipt.c.received_at >= since,
             member.c.status != "erased",
+            reviews.is_clear(receipt),
         )
         .limit(limit)
     )

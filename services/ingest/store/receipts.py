@@ -8,7 +8,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.ingest.store import tables
+from services.ingest.store import reviews, tables
 from shared.db import Tx, bulk
 
 receipt = tables.receipt
@@ -166,9 +166,12 @@ _CURRENT = sa.select(
 
 
 async def lock_receipts(tx: Tx, receipt_ids: Collection[UUID]) -> dict[UUID, CurrentReceipt]:
-    """Lock receipts in the order of their ids and return their net states."""
+    """Lock receipts in the order of their ids and return their net states.
+
+    One that is to be reviewed is not there yet.
+    """
     query = (
-        _CURRENT.where(receipt.c.receipt_id.in_(receipt_ids))
+        _CURRENT.where(receipt.c.receipt_id.in_(receipt_ids), reviews.is_clear(receipt))
         .order_by(receipt.c.receipt_id)
         .with_for_update()
     )
@@ -184,6 +187,7 @@ async def lock_unmatched(
             receipt.c.identifier_hmac.in_([bytes.fromhex(one) for one in hmacs]),
             receipt.c.member_id.is_(None),
             receipt.c.received_at >= since,
+            reviews.is_clear(receipt),
         )
         .order_by(receipt.c.receipt_id)
         .limit(limit)

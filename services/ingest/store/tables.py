@@ -50,6 +50,14 @@ sa.Index(
     postgresql_where=receipt.c.claim_sha256.is_not(None),
 )
 
+sa.Index(
+    "receipt_seq",
+    receipt.c.terminal_id,
+    receipt.c.store_id,
+    receipt.c.terminal_seq,
+    postgresql_where=receipt.c.terminal_seq.is_not(None),
+)
+
 receipt_change = sa.Table(
     "receipt_change",
     METADATA,
@@ -95,10 +103,38 @@ sa.Index(
     postgresql_where=receipt_change.c.kind.in_(("void", "amendment")),
 )
 sa.Index(
+    "receipt_change_seq",
+    receipt_change.c.terminal_id,
+    receipt_change.c.store_id,
+    receipt_change.c.terminal_seq,
+    postgresql_where=receipt_change.c.terminal_seq.is_not(None),
+)
+sa.Index(
     "change_exception",
     receipt_change.c.received_at,
     receipt_change.c.change_id,
     postgresql_where=receipt_change.c.state.in_(("withheld", "refused", "unlinked")),
+)
+
+receipt_review = sa.Table(
+    "receipt_review",
+    METADATA,
+    sa.Column("receipt_id", sa.Uuid, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    _instant("asked_at"),
+    _instant("decided_at", nullable=True),
+    sa.Column("decided_by", sa.Text, nullable=True),
+    sa.Column("note", sa.Text, nullable=True),
+    sa.CheckConstraint("state IN ('pending', 'accepted', 'rejected')", name="review_state"),
+    sa.CheckConstraint(
+        "(state = 'pending') = (decided_at IS NULL) AND (state = 'pending') = (decided_by IS NULL)",
+        name="review_decided",
+    ),
+)
+"""Receipts that came so late that people decide on them, and who decided what (a key's id).
+Until one is accepted, it is to everything else as if it had not come."""
+sa.Index(
+    "review_list", receipt_review.c.state, receipt_review.c.asked_at, receipt_review.c.receipt_id
 )
 
 member = sa.Table(

@@ -101,11 +101,10 @@ async def test_unlinked_return_is_kept_as_a_fact_and_not_published(
 
 async def test_a_shop_may_refuse_unlinked_returns(context: IngestContext, db: Database) -> None:
     refuses = context.settings.model_copy(update={"unlinked_returns": "refuse"})
-    with pytest.raises(Refused, match="unlinked_return"):
-        async with db.transaction() as tx:
-            new = as_return(_unlinked())
-            await changes.take(tx, new, dataclasses.replace(context, settings=refuses))
+    strict = dataclasses.replace(context, settings=refuses)
     async with db.transaction() as tx:
+        with pytest.raises(Refused, match="unlinked_return"):
+            await changes.take(tx, as_return(_unlinked()), strict)
         assert await tx.scalar(sa.select(sa.func.count()).select_from(tables.receipt_change)) == 0
 
 

@@ -15,7 +15,7 @@ NOW = datetime(2026, 11, 22, 14, tzinfo=UTC)
 
 
 def _sale(occurred_at: datetime, *, received_at: datetime = NOW) -> domain.Sale:
-    key = domain.ReceiptKey("0042", "0042-03", date(2026, 11, 22), "1")
+    key = domain.ReceiptKey("0042", "0042-03", occurred_at.date(), "1")
     return domain.Sale(
         receipt_id=key.receipt_id,
         event_id=uuid4(),
