@@ -1,5 +1,6 @@
-"""Events of the ``interactions`` topic; first of all consent with its evidence."""
+"""Events of the ``interactions`` topic: what happened with a member, and consent with evidence."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -22,6 +23,12 @@ class ConsentEvidence(Contract):
     """Where and by what means: ``enrolment``, ``form:<id>``, ``unsubscribe-link``, ``till``."""
     recorded_at: AwareDatetime
     """When they answered."""
+    language: str | None = None
+    """In which language the text was shown (BCP 47)."""
+    means: str | None = None
+    """How they answered, such as ``box-ticked``."""
+    submission_id: UUID | None = None
+    """The form's submission, which ingest keeps with the whole text; absent without a form."""
 
 
 class Consent(Contract):
@@ -51,4 +58,50 @@ class ConsentWithdrawn(Event):
     data: Consent
 
 
-InteractionEvent = ConsentGiven | ConsentWithdrawn
+class FormReference(Contract):
+    """Which form was filled in; what was written in it stays with ingest."""
+
+    form_id: str
+    """Code of the form."""
+    version: Annotated[int, Field(ge=1)]
+    """The version that the person saw."""
+    kind: str
+    """``sign_up``, ``contact`` or ``sweepstakes``."""
+    submission_id: UUID
+    """Where ingest finds what was written."""
+    source: str
+    """The form's own label of where it is shown, such as ``autumn-flyer``."""
+
+
+class Interaction(Contract):
+    """One contact with a person; opaque codes and numbers, never personal data or free text."""
+
+    interaction_id: UUID
+    """Made by whoever reported it; the same for every repetition."""
+    kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+    """``app_opened``, ``form_submitted``, ``note``, ``call``, ``chat``, ``visit``,
+    ``appointment``, ``reply_received`` or ``other``; open, so that kinds can be added."""
+    member_id: UUID | None = None
+    """With whom; absent while unknown."""
+    occurred_at: AwareDatetime
+    """When, by the clock of whoever reported it."""
+    received_at: AwareDatetime
+    """When ingest took it in."""
+    store_id: str | None = None
+    """Where; absent for contacts at a distance."""
+    reference: str | None = None
+    """What the reporter calls it: a ticket, a call, a note's id."""
+    properties: Mapping[str, bool | int | str] = Field(default_factory=dict)
+    """Up to 16 codes, numbers and flags of the reporter's own."""
+    form: FormReference | None = None
+    """Only with kind ``form_submitted``."""
+
+
+class InteractionRecorded(Event):
+    """Something happened between a person and the shop."""
+
+    type: Literal["interaction.recorded.v1"] = "interaction.recorded.v1"
+    data: Interaction
+
+
+InteractionEvent = InteractionRecorded | ConsentGiven | ConsentWithdrawn

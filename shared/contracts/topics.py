@@ -89,7 +89,7 @@ TOPICS: dict[str, Topic] = {
             "interactions",
             ("ingest", "loyalty", "notify"),
             get_args(InteractionEvent),
-            key="member id",
+            key="member id, or event id while the member is unknown",
             retention_days=14,
         ),
         Topic("members", ("loyalty",), (MemberChanged,), key="member id"),

@@ -7,6 +7,7 @@ An override that is no field raises, so that a misspelt one cannot make a test p
 from tests.builders.events import (
     consent_given,
     consent_withdrawn,
+    interaction_recorded,
     credential_changed,
     member_changed,
     member_contact_changed,
@@ -41,6 +42,7 @@ __all__ = [
     "TERMINAL",
     "consent_given",
     "consent_withdrawn",
+    "interaction_recorded",
     "credential_changed",
     "line",
     "member_changed",

@@ -7,7 +7,13 @@ from typing import Any
 from shared import ids
 from shared.contracts.catalogue import ProductChanged, ProductState, StoreChanged, StoreState
 from shared.contracts.credentials import CredentialChanged, CredentialState
-from shared.contracts.interactions import Consent, ConsentGiven, ConsentWithdrawn
+from shared.contracts.interactions import (
+    Consent,
+    ConsentGiven,
+    ConsentWithdrawn,
+    Interaction,
+    InteractionRecorded,
+)
 from shared.contracts.loyalty import (
     PointsEarned,
     PointsMovement,
@@ -170,6 +176,19 @@ def consent_given(**overrides: Any) -> ConsentGiven:
 def consent_withdrawn(**overrides: Any) -> ConsentWithdrawn:
     """Build the no that a click on unsubscribe means."""
     return made.event(ConsentWithdrawn, Consent, _consent("unsubscribe-link"), overrides)
+
+
+def interaction_recorded(**overrides: Any) -> InteractionRecorded:
+    """Build a call of seven minutes with the member."""
+    defaults = {
+        "interaction_id": ids.derived_id(MEMBER, "test-interaction"),
+        "kind": "call",
+        "member_id": MEMBER,
+        "occurred_at": NOW,
+        "received_at": NOW,
+        "properties": {"minutes": 7},
+    }
+    return made.event(InteractionRecorded, Interaction, defaults, overrides)
 
 
 def _movement() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from services.notify.context import NotifyContext
 from services.notify.store import consents, members, messages
 from services.notify.store.consents import ConsentRow
 from services.notify.store.members import ContactRow, MemberRow
-from shared.contracts.interactions import ConsentGiven, ConsentWithdrawn
+from shared.contracts.interactions import ConsentGiven, ConsentWithdrawn, InteractionEvent
 from shared.contracts.members import MemberChanged, MemberContactChanged
 from shared.db import Tx
 
@@ -48,7 +48,7 @@ async def on_contacts(
 
 
 async def on_interactions(
-    tx: Tx, events: Sequence[ConsentGiven | ConsentWithdrawn], context: NotifyContext
+    tx: Tx, events: Sequence[InteractionEvent], context: NotifyContext
 ) -> None:
     """Append consents and withdrawals to the ledger, our own among them a second time in vain."""
     now = context.clock.now()
@@ -66,8 +66,9 @@ async def on_interactions(
             decided_at=min(event.data.evidence.recorded_at, now),
             received_at=now,
         )
-        # Other interactions are not for us; the contract has only these two so far.
         for event in events
+        # Other interactions are not for us.
+        if isinstance(event, ConsentGiven | ConsentWithdrawn)
     ]
     await consents.append_consents(tx, rows)
     await messages.wake(tx, [row.member_id for row in rows], now=now)
