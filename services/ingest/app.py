@@ -17,8 +17,12 @@ from services.ingest.api import (
     events,
     exceptions,
     gaps,
+    form_pages,
+    forms,
+    interactions,
     purchases,
     reviews,
+    submissions,
 )
 from services.ingest.context import IngestContext, Positions
 from services.ingest.domain import Outcome, Sale
@@ -64,6 +68,7 @@ def make_context(
         purchases=GroupCommit[Sale, Outcome](db, flush, limits),
         positions=positions,
         claim_failures=Failures(),
+        form_key=hmac.digest(identity_key, b"form tokens", hashlib.sha256),
     )
 
 
@@ -113,6 +118,10 @@ def service() -> Service:
             reviews.router,
             catalogue.router,
             credentials.router,
+            interactions.router,
+            forms.router,
+            submissions.router,
+            form_pages.router,
         ),
         handlers=consumer.HANDLERS,
         jobs=jobs.JOBS,

@@ -1,7 +1,7 @@
 """What ingest's handlers, routes and jobs are given."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.ingest.domain import Outcome, Sale
 from services.ingest.groupcommit import GroupCommit
@@ -26,3 +26,7 @@ class IngestContext(Context):
     positions: Positions
     claim_failures: Failures
     """Claim tokens that were not valid, by key."""
+    form_key: bytes
+    """Signs the tokens of hosted forms."""
+    form_posts: Failures = field(default_factory=Failures)
+    """What each address sent by hosted forms of late: the same fence as against guessed keys."""

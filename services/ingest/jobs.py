@@ -2,14 +2,18 @@
 
 from datetime import timedelta
 
+from services.ingest import loyalty
 from services.ingest.context import IngestContext
-from services.ingest.handlers import changes, members
+from services.ingest.handlers import changes, enrolments, interactions, members
 from services.ingest.store import changes as change_store
 from services.ingest.store import members as member_store
 from shared.db import Tx, run_unit
 from shared.service import Job
 
 SWEEP_EVERY_S = 60.0
+ENROL_EVERY_S = 1.0
+"""How long who signed up waits at most for the first try; a person may be looking at a screen."""
+FORGET_EVERY_S = 600.0
 CHUNK = 200
 """Most identifiers or sales that one transaction of the sweep looks at."""
 
@@ -37,4 +41,22 @@ async def _release(tx: Tx) -> int:
     return await changes.sweep(tx, stranded) if stranded else 0
 
 
-JOBS = (Job("sweep", every_s=SWEEP_EVERY_S, run=sweep),)
+async def enrol(context: IngestContext) -> None:
+    """Enrol who signed up by a form; waits while loyalty is away."""
+    settings = context.settings
+    key = settings.loyalty_key or settings.app_key
+    async with loyalty.connect(settings.loyalty_url, key) as client:
+        await enrolments.enrol_waiting(context, client)
+
+
+async def forget(context: IngestContext) -> None:
+    """Erase submissions past their time, and the ids of interactions nobody repeats any more."""
+    await enrolments.forget_expired(context)
+    await interactions.purge(context)
+
+
+JOBS = (
+    Job("sweep", every_s=SWEEP_EVERY_S, run=sweep),
+    Job("enrol", every_s=ENROL_EVERY_S, run=enrol),
+    Job("forget", every_s=FORGET_EVERY_S, run=forget),
+)

@@ -44,6 +44,10 @@ class IngestSettings(ServiceSettings):
     """Whether goods may come back without naming their sale; see ``GET /v1/exceptions``."""
     purchase_consumers: tuple[str, ...] = ("loyalty", "offers")
     """Consumer groups of ``purchases``; an event is processed once all are past it."""
+    loyalty_url: str = Field(default="http://127.0.0.1:8002", pattern=r"^https?://[^\s]+$")
+    """Where sign-ups by forms are enrolled."""
+    loyalty_key: SecretStr | None = None
+    """An API key of role ``app`` for that; ``APP_KEY`` where it is not set."""
 
     admin_key: SecretStr | None = _unprefixed("ADMIN_KEY")
     """Keys of the first start. They are stored (hashed) by ``migrate`` unless known already."""

@@ -125,6 +125,34 @@ BUSINESS: Mapping[str, Code] = {
     "commit_unknown": Code(
         503, "Took too long", "It may or may not have been done: repeat the same request."
     ),
+    "form_not_found": Code(404, "No such form", "Publish it by `PUT /v1/forms/{form_id}`."),
+    "form_version_unknown": Code(
+        422, "No such version", "Name the version that `GET /v1/forms/{form_id}` gave."
+    ),
+    "form_version_outdated": Code(
+        409, "Version outdated", "Show the current version to the person and ask again."
+    ),
+    "form_rules_fixed": Code(409, "Rules are fixed", "Publish another form under another id."),
+    "form_versions_exhausted": Code(409, "Too many versions", "Publish it under another id."),
+    "form_not_open": Code(409, "Not open yet", "Send it after `opens_at`."),
+    "form_closed": Code(409, "Closed", "Tell the person that the form is closed."),
+    "form_answers_invalid": Code(
+        422, "Answers do not fit", "Let the person correct what `errors` names."
+    ),
+    "already_entered": Code(
+        409, "Entered already", "Tell the person that they are in; `period` says for when."
+    ),
+    "submission_conflict": Code(
+        409, "Submission differs", "Make another `submission_id` for another submission."
+    ),
+    "submission_not_found": Code(404, "No such submission", "List the form's submissions."),
+    "not_sweepstakes": Code(404, "No entries", "Ask for a form of kind `sweepstakes`."),
+    "too_many_submissions": Code(
+        429, "Too many submissions", "Wait for `Retry-After` seconds, then send it again."
+    ),
+    "loyalty_unavailable": Code(
+        503, "Loyalty unavailable", "Nothing to do: sign-ups wait and are tried again."
+    ),
     # loyalty
     "identifier_taken": Code(
         409, "Identifier taken", "Look the member up by it, or merge the two members."

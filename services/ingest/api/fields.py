@@ -5,6 +5,7 @@ Postgres can store whatever passes these: no NUL, no instant it can not hold, no
 
 from datetime import UTC, date, datetime
 from typing import Annotated
+from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -30,6 +31,13 @@ def _currency(code: str) -> str:
     if code not in currencies.CODES:
         raise PydanticCustomError("currency", "must be a code of ISO 4217, such as USD")
     return code
+
+
+def time_zone(name: str) -> str:
+    """Return ``name`` if it is an IANA time zone."""
+    if name not in available_timezones():
+        raise PydanticCustomError("time_zone", "must be an IANA name, such as Europe/Berlin")
+    return name
 
 
 def _quantity(value: object) -> int:

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Literal
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from shared import identity
@@ -27,12 +28,15 @@ Flaw = Literal[
 
 IDENTIFYING: tuple[FieldKind, ...] = ("card", "email", "phone")
 """Kinds that say who someone is; where they name two members, the first kind decides."""
+PERSONAL: tuple[FieldKind, ...] = (*IDENTIFYING, "name", "birth_date")
+"""Kinds that a form has one field of at most: what an enrolment takes."""
 SHORT_MAX_CHARS = 200
 """Of a name or a choice; identifiers have their own limit, texts the form's."""
 BIRTH_DATE_MIN = date(1900, 1, 1)
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 _UNPRINTABLE_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_MALFORMED: Mapping[str, Flaw] = {"card": "card", "email": "email", "phone": "phone"}
 _CONTACT_OF: Mapping[str, FieldKind] = {"email": "email", "sms": "phone"}
 
 
@@ -126,8 +130,8 @@ class Checked:
 
     answers: Mapping[str, str]
     """By the name of the field; what was left empty is not there."""
-    identifiers: Mapping[FieldKind, str]
-    """Those among the answers that say who it is, normalised."""
+    person: Mapping[str, str]
+    """Those among the answers that say who it is, by the kind of their field."""
     flaws: Mapping[str, Flaw]
     """By the name of the field."""
 
@@ -141,20 +145,17 @@ def refuse_changed_rules(before: Form, after: Form) -> None:
         )
 
 
-def refuse_outdated(seen: Version, newer: Iterable[Version], *, at: datetime) -> None:
-    """Raise ``Refused`` unless the version that the person saw still counts.
+def refuse_outdated(until: datetime | None, *, at: datetime) -> None:
+    """Raise ``Refused`` once the version that the person saw no longer counts.
 
-    Each newer version says for how long those before it stay good; the shortest decides, so
-    that a wrong wording can be stopped at once.
+    Each newer version says until when those before it stay good; ``until`` is the earliest of
+    these times, so that a wrong wording can be stopped at once.
     """
-    for version in newer:
-        grace = timedelta(minutes=version.form.previous_valid_minutes)
-        if at >= version.published_at + grace:
-            raise Refused(
-                "form_version_outdated",
-                "The form was changed since; show its current version and ask again.",
-                form_version=seen.version,
-            )
+    if until is not None and at >= until:
+        raise Refused(
+            "form_version_outdated",
+            "The form was changed since; show its current version and ask again.",
+        )
 
 
 def refuse_closed(form: Form, *, at: datetime) -> None:
@@ -178,14 +179,14 @@ def period_of(rules: Sweepstakes, at: datetime) -> str:
     return f"{local.year:04}-{local.month:02}" if rules.period == "month" else "once"
 
 
-def entrants(rules: Sweepstakes, identifiers: Mapping[FieldKind, str]) -> list[tuple[str, str]]:
+def entrants(rules: Sweepstakes, person: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return what the one entry is counted by, as (kind, value) pairs.
 
     An e-mail address counts without its ``+tag``: all of them reach one person.
     """
     counted: list[tuple[str, str]] = []
     for kind in rules.one_entry_per:
-        value = identifiers.get(kind)
+        value = person.get(kind)
         if value is None:
             continue
         if kind == "email":
@@ -200,7 +201,7 @@ def check(form: Form, given: Mapping[str, str], *, today: date) -> Checked:
     known = {field.name for field in form.fields}
     flaws: dict[str, Flaw] = {name: "unknown" for name in given if name not in known}
     answers: dict[str, str] = {}
-    identifiers: dict[FieldKind, str] = {}
+    person: dict[str, str] = {}
     for field in form.fields:
         value = given.get(field.name, "").replace("\r\n", "\n").strip()
         if not value:
@@ -208,16 +209,17 @@ def check(form: Form, given: Mapping[str, str], *, today: date) -> Checked:
                 flaws[field.name] = "required"
             continue
         flaw = _flaw(field, value, today)
-        if flaw is None and field.kind in IDENTIFYING:
+        if flaw is None and field.kind in _MALFORMED:
             try:
                 value = identity.normalise(field.kind, value, region=form.country)
             except Malformed:
-                flaw = field.kind
-            identifiers[field.kind] = value
+                flaw = _MALFORMED[field.kind]
         if flaw is not None:
             flaws[field.name] = flaw
         answers[field.name] = value
-    return Checked(answers, identifiers, flaws)
+        if field.kind in PERSONAL:
+            person[field.kind] = value
+    return Checked(answers, person, flaws)
 
 
 def _flaw(field: Field, value: str, today: date) -> Flaw | None:
@@ -241,6 +243,20 @@ def _is_birth_date(text: str, today: date) -> bool:
         return False
     # Basic and week forms of ISO 8601 would mean the same day in another spelling.
     return BIRTH_DATE_MIN <= born <= today and born.isoformat() == text
+
+
+def owner_of(
+    owners: Mapping[FieldKind, UUID],
+) -> tuple[UUID | None, tuple[FieldKind, ...]]:
+    """Return the member that was recognised and by which kinds; of two members, by the first kind.
+
+    ``owners`` holds the member of each identifier that has one.
+    """
+    for kind in IDENTIFYING:
+        if kind in owners:
+            member_id = owners[kind]
+            return member_id, tuple(one for one in owners if owners[one] == member_id)
+    return None, ()
 
 
 def refuse_unasked(form: Form, given: Sequence[tuple[str, str]]) -> None:

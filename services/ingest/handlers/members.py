@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from services.ingest.context import IngestContext
-from services.ingest.handlers import revisions
+from services.ingest.handlers import enrolments, revisions
 from services.ingest.store import locks, members, receipts
 from services.ingest.store.members import MemberRow
 from shared import identity
@@ -28,6 +28,9 @@ async def on_members(tx: Tx, events: Sequence[MemberChanged], context: IngestCon
     await locks.exclude(tx, [locks.identifier_slot(hmac) for hmac in hmacs])
     accepted = await members.upsert_members(tx, rows)
     current = [row for row in rows if row.member_id in accepted]
+    erased = [row.member_id for row in current if row.status == "erased"]
+    had = await members.load_identifiers(tx, erased)
+    await enrolments.forget(tx, erased, had, context)
     await members.replace_identifiers(tx, current)
     await _attribute(tx, {hmac for row in current for hmac in row.hmacs}, context)
 
@@ -42,6 +45,7 @@ async def _attribute(tx: Tx, hmacs: Collection[str], context: IngestContext) -> 
     owners = await members.load_by_identifier(tx, hmacs)
     if not owners:
         return 0
+    await enrolments.link(tx, owners, context)
     now = context.clock.now()
     since = now - timedelta(days=context.settings.claim_window_days)
     waiting = await receipts.lock_unmatched(tx, owners.keys(), since=since, limit=RECEIPTS_MAX)

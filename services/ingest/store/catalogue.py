@@ -46,6 +46,16 @@ async def load_country(tx: Tx, store_id: str) -> str | None:
     return await tx.scalar(sa.select(store.c.country).where(store.c.store_id == store_id))
 
 
+async def load_countries(tx: Tx, store_ids: Collection[str]) -> dict[str, str | None]:
+    """Return the country of each shop that is known."""
+    if not store_ids:
+        return {}
+    query = sa.select(store.c.store_id, store.c.country).where(
+        store.c.store_id == sa.any_(bulk.array(sa.Text(), sorted(store_ids)))
+    )
+    return {row.store_id: row.country for row in await tx.execute(query)}
+
+
 async def upsert_products(tx: Tx, new: Collection[ProductState]) -> dict[str, int]:
     """Store articles; return the new versions of those that changed.
 

@@ -35,8 +35,10 @@ form_version = sa.Table(
     sa.Column("definition", sa.Text, nullable=False),
     sa.Column("published_by", sa.Text, nullable=False),
     _instant("published_at"),
+    _instant("previous_until"),
 )
-"""What people were shown, for ever: ``definition`` is JSON of ``domain.forms.Form``."""
+"""What people were shown, for ever: ``definition`` is JSON of ``domain.forms.Form``.
+``previous_until``: when all versions before this one cease to count."""
 
 form_submission = sa.Table(
     "form_submission",
@@ -53,7 +55,7 @@ form_submission = sa.Table(
     sa.Column("terminal_id", sa.Text, nullable=True),
     sa.Column("source", sa.Text, nullable=True),
     sa.Column("answers", sa.Text, nullable=True),
-    sa.Column("identifiers", sa.Text, nullable=True),
+    sa.Column("person", sa.Text, nullable=True),
     sa.Column("identifier_hmacs", ARRAY(sa.LargeBinary), nullable=False),
     sa.Column("member_id", sa.Uuid, nullable=True),
     sa.Column("state", sa.Text, nullable=False),
@@ -63,7 +65,7 @@ form_submission = sa.Table(
     _instant("expires_at"),
     _instant("erased_at", nullable=True),
 )
-"""What was sent. The version, the consents and the time stay; ``answers``, ``identifiers``,
+"""What was sent. The version, the consents and the time stay; ``answers``, ``person``,
 ``identifier_hmacs`` and ``source`` (JSON all, and personal) go with erasure or at ``expires_at``.
 ``waiting``: a sign-up that is not a member yet. ``via``: ``hosted`` or the caller's role.
 """

@@ -125,6 +125,17 @@ async def replace_identifiers(tx: Tx, rows: Sequence[MemberRow]) -> None:
         )
 
 
+async def load_identifiers(tx: Tx, member_ids: Collection[UUID]) -> list[str]:
+    """Return all identifiers (hex) of these members."""
+    if not member_ids:
+        return []
+    owners = bulk.array(sa.Uuid(), list(member_ids))
+    query = sa.select(member_identifier.c.identifier_hmac).where(
+        member_identifier.c.member_id == sa.any_(owners)
+    )
+    return [one.hex() for one in await tx.scalars(query)]
+
+
 async def load_stranded_identifiers(tx: Tx, *, since: datetime, limit: int) -> list[str]:
     """Return identifiers that have a member and still a receipt without one."""
     receipt = tables.receipt

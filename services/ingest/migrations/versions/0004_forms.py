@@ -6,8 +6,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from shared.db.migrate import runtime_role
 
-revision = "0002"
-down_revision = "0001"
+revision = "0004"
+down_revision = "0003"
 
 
 def _instant(name: str, *, nullable: bool = False) -> "sa.Column[object]":
@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("definition", sa.Text, nullable=False),
         sa.Column("published_by", sa.Text, nullable=False),
         _instant("published_at"),
+        _instant("previous_until"),
     )
     op.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON form_version FROM {runtime_role()}")
     _create_submissions()
@@ -61,7 +62,7 @@ def _create_submissions() -> None:
         sa.Column("terminal_id", sa.Text),
         sa.Column("source", sa.Text),
         sa.Column("answers", sa.Text),
-        sa.Column("identifiers", sa.Text),
+        sa.Column("person", sa.Text),
         sa.Column("identifier_hmacs", ARRAY(sa.LargeBinary), nullable=False),
         sa.Column("member_id", sa.Uuid),
         sa.Column("state", sa.Text, nullable=False),
@@ -75,7 +76,7 @@ def _create_submissions() -> None:
         ),
         sa.CheckConstraint("state IN ('waiting', 'settled', 'failed')", name="submission_state"),
         sa.CheckConstraint(
-            "erased_at IS NULL OR (answers IS NULL AND identifiers IS NULL AND source IS NULL "
+            "erased_at IS NULL OR (answers IS NULL AND person IS NULL AND source IS NULL "
             "AND identifier_hmacs = '{}' AND state <> 'waiting')",
             name="submission_erased",
         ),
