@@ -138,6 +138,7 @@ def _service_addresses(choose_port: Callable[[int], int]) -> dict[str, str]:
         found[f"{name.upper()}_PORT"] = str(port)
         found[f"{name.upper()}_URL"] = f"http://{ports.LOOPBACK}:{port}"
     found["NOTIFY_PUBLIC_URL"] = found["NOTIFY_URL"]
+    found["INGEST_LOYALTY_URL"] = found["LOYALTY_URL"]
     return found
 
 

@@ -19,7 +19,8 @@ OPTIONS_MAX = 50
 TEXT_MAX_CHARS = 4_000
 """Of an answer of kind ``text``, an introduction or a thank-you."""
 
-FormId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+FORM_ID = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+FormId = Annotated[str, Field(pattern=FORM_ID)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$")]
 Passage = Annotated[str, Field(min_length=1, max_length=TEXT_MAX_CHARS, pattern=r"^[^\x00]*$")]
@@ -134,7 +135,7 @@ _BODY: TypeAdapter[FormBody] = TypeAdapter(FormBody)
 
 def of_form(form: domain.Form) -> FormBody:
     """Return a form as it is written down."""
-    return _BODY.validate_python(_FORM.dump_python(form))
+    return _BODY.validate_python(_FORM.dump_python(form, mode="json"))
 
 
 def _languages(form: FormBody) -> str | None:

@@ -4,6 +4,7 @@ The page's token says which version was shown and names the submission, so a sec
 reload send the same submission again. An answer to POST is a redirect: going back is safe.
 """
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Annotated
@@ -14,6 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from services.ingest.api import form_views
 from services.ingest.api.depends import Ingest
+from services.ingest.api.form_bodies import FORM_ID
 from services.ingest.api.form_views import Entered
 from services.ingest.api.submissions import take
 from services.ingest.context import IngestContext
@@ -88,6 +90,8 @@ async def show_thanks(
 
 
 async def _hosted(form_id: str, context: IngestContext) -> Version:
+    if not re.fullmatch(FORM_ID, form_id):
+        raise Refused("form_not_found", "No form is called that.", status=404)
     current = await run_unit(context.db, lambda tx: forms.require_current(tx, form_id))
     if not current.form.hosted:
         raise Refused("form_not_found", "The form is not hosted.", status=404)

@@ -51,7 +51,7 @@ async def put_form(
         return await forms.publish(tx, form_id, form, by=caller.key_id, at=at)
 
     published = await run_unit(context.db, unit)
-    return PublishedForm(**_shown(published.version).model_dump(), new=published.new)
+    return PublishedForm(**vars(_shown(published.version)), new=published.new)
 
 
 @router.get("/{form_id}")

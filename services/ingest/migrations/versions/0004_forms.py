@@ -81,6 +81,23 @@ def _create_submissions() -> None:
             name="submission_erased",
         ),
     )
+    _index_submissions()
+    op.create_table(
+        "form_entry",
+        sa.Column("form_id", sa.Text, primary_key=True),
+        sa.Column("period", sa.Text, primary_key=True),
+        sa.Column("entrant", sa.LargeBinary, primary_key=True),
+        sa.Column(
+            "submission_id",
+            sa.Uuid,
+            sa.ForeignKey("form_submission.submission_id"),
+            nullable=False,
+        ),
+    )
+    op.create_index("form_entry_submission", "form_entry", ["submission_id"])
+
+
+def _index_submissions() -> None:
     op.create_index(
         "submission_page", "form_submission", ["form_id", "received_at", "submission_id"]
     )
@@ -105,16 +122,3 @@ def _create_submissions() -> None:
     op.create_index(
         "submission_identifiers", "form_submission", ["identifier_hmacs"], postgresql_using="gin"
     )
-    op.create_table(
-        "form_entry",
-        sa.Column("form_id", sa.Text, primary_key=True),
-        sa.Column("period", sa.Text, primary_key=True),
-        sa.Column("entrant", sa.LargeBinary, primary_key=True),
-        sa.Column(
-            "submission_id",
-            sa.Uuid,
-            sa.ForeignKey("form_submission.submission_id"),
-            nullable=False,
-        ),
-    )
-    op.create_index("form_entry_submission", "form_entry", ["submission_id"])
