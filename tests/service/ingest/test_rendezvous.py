@@ -45,7 +45,7 @@ async def _blocked(db: Database) -> None:
                     return
 
 
-async def _interleave(
+async def interleave(
     db: Database, first: "Awaitable[object]", tx: Tx, second: "Awaitable[object]"
 ) -> None:
     """Run ``first`` in the open ``tx``; start ``second``, see it wait, commit ``first``."""
@@ -76,7 +76,7 @@ async def test_change_waits_for_the_sale_that_is_being_recorded(
 ) -> None:
     async with db.engine.connect() as tx:
         first = sales.record(tx, [as_sale(purchase_body())], claim_key=CLAIM_KEY)
-        await _interleave(db, first, tx, apply(change))
+        await interleave(db, first, tx, apply(change))
     assert await _types(db) == ["purchase.recorded.v1", f"purchase.{PAST[change.kind]}.v1"]
 
 
@@ -86,7 +86,7 @@ async def test_sale_waits_for_the_change_that_is_being_recorded(
 ) -> None:
     async with db.engine.connect() as tx:
         first = changes.take(tx, change, context)
-        await _interleave(db, first, tx, record(as_sale(purchase_body())))
+        await interleave(db, first, tx, record(as_sale(purchase_body())))
     assert await _types(db) == ["purchase.recorded.v1", f"purchase.{PAST[change.kind]}.v1"]
 
 
@@ -97,7 +97,7 @@ async def test_two_returns_of_one_sale_take_turns(
     half = {"lines": [{"line_no": 1, "quantity": "0.12", "amount_minor": 100}], "total_minor": 100}
     async with db.engine.connect() as tx:
         first = changes.take(tx, as_return(return_body("R1")), context)
-        await _interleave(db, first, tx, apply(as_return(return_body("R2", **half))))
+        await interleave(db, first, tx, apply(as_return(return_body("R2", **half))))
     assert [event.data.total_minor for _, event in await published(db)] == [111, 100, 0]
 
 
@@ -109,7 +109,7 @@ async def test_claim_and_enrolment_that_meet_move_the_receipt_once(
     await enrol(context, ann)
     async with db.engine.connect() as tx:
         first = claims.claim(tx, str(sold.claim_token), card_of("ann"), context)
-        await _interleave(db, first, tx, enrol(context, enrolled("9840001234")))
+        await interleave(db, first, tx, enrol(context, enrolled("9840001234")))
     _, (_, moved) = await published(db)
     assert moved.data.member_id == ann.data.member_id
 
@@ -119,7 +119,7 @@ async def test_enrolment_waits_for_the_receipt_that_is_being_recorded(
 ) -> None:
     async with db.engine.connect() as tx:
         first = sales.record(tx, [as_sale(purchase_body())], claim_key=CLAIM_KEY)
-        await _interleave(db, first, tx, enrol(context, enrolled("9840001234")))
+        await interleave(db, first, tx, enrol(context, enrolled("9840001234")))
     assert await _types(db) == ["purchase.recorded.v1", "purchase.attributed.v1"]
 
 
@@ -129,7 +129,7 @@ async def test_receipt_waits_for_the_enrolment_that_is_being_stored(
     event = enrolled("9840001234")
     async with db.engine.connect() as tx:
         first = members.on_members(tx, [event], context)
-        await _interleave(db, first, tx, record(as_sale(purchase_body())))
+        await interleave(db, first, tx, record(as_sale(purchase_body())))
     ((key, recorded),) = await published(db)
     assert recorded.data.member_id == event.data.member_id
     assert key == str(event.data.member_id)
