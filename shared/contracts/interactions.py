@@ -91,8 +91,8 @@ class Interaction(Contract):
     """Where; absent for contacts at a distance."""
     reference: str | None = None
     """What the reporter calls it: a ticket, a call, a note's id."""
-    properties: Mapping[str, bool | int | str] = Field(default_factory=dict)
-    """Up to 16 codes, numbers and flags of the reporter's own."""
+    properties: Mapping[str, bool | int | str] | None = None
+    """Up to 16 codes, numbers and flags of the reporter's own; absent for none."""
     form: FormReference | None = None
     """Only with kind ``form_submitted``."""
 

@@ -6,7 +6,7 @@ its attributes, constraints and defaults, and are no instances of its classes; t
 keyword, unchecked, and checked when they are read.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import cache
 from types import NoneType, UnionType
@@ -116,6 +116,8 @@ def _type(kind: Any) -> Any:  # noqa: ANN401  a type, of whatever form
         return Annotated[_type(arguments[0]), msgspec.Meta(**limits)]
     if origin in (Union, UnionType):
         return Union[tuple(_type(one) for one in arguments)]  # noqa: UP007
+    if origin is Mapping:
+        return dict[_type(arguments[0]), _type(arguments[1])]
     if origin is tuple:
         return tuple[_type(arguments[0]), ...]
     message = f"no struct for a field of {kind}"

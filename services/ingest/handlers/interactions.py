@@ -76,7 +76,7 @@ def _announced(one: Reported, owners: Mapping[str, UUID], *, received_at: dateti
             received_at=received_at,
             store_id=one.store_id,
             reference=one.reference,
-            properties=one.properties,
+            properties=one.properties or None,
         ),
     )
     return Outgoing(TOPIC, str(member_id or event.id), event)
