@@ -6,8 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
-
 from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain import tiers
 from services.loyalty.domain.explain import Explanation, Recorded, explain
@@ -76,7 +74,7 @@ async def entries(
     return [_entry(row, context) for row in rows]
 
 
-def _entry(row: "sa.Row[Any]", context: LoyaltyContext) -> Entry:
+def _entry(row: Any, context: LoyaltyContext) -> Entry:  # noqa: ANN401  a row of ``entry``
     points = row.points if row.to_account == AVAILABLE else -row.points
     return Entry(
         version=row.version,
