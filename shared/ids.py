@@ -21,6 +21,11 @@ def receipt_id(store_id: str, terminal_id: str, business_date: date, receipt_no:
     return uuid5(NAMESPACE, "receipt:" + "".join(f"{len(part)}:{part}" for part in parts))
 
 
+def lot_id(reference: str) -> UUID:
+    """Return the id of a lot brought over from another system, which called it ``reference``."""
+    return uuid5(NAMESPACE, f"lot:{reference}")
+
+
 def receipt_event_id(receipt: UUID, event_type: str, revision: int) -> UUID:
     """Return the id of the event that took ``receipt`` to ``revision``."""
     return uuid5(receipt, f"{event_type}:{revision}")

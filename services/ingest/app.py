@@ -19,6 +19,7 @@ from services.ingest.api import (
     form_pages,
     forms,
     gaps,
+    imports,
     interactions,
     purchases,
     reviews,
@@ -35,6 +36,8 @@ from shared.auth.guard import Failures
 from shared.clock import Clock, SystemClock
 from shared.db import Database, Tx, run_unit
 from shared.errors import Unavailable
+from shared.http.peer import Peer
+from shared.imports import job as import_job
 from shared.kafka import positions
 from shared.service import Service
 
@@ -49,7 +52,7 @@ def make_context(
 
     review_after = timedelta(days=settings.review_after_days)
 
-    async def flush(tx: Tx, items: Sequence[Sale]) -> list[Outcome]:
+    async def record(tx: Tx, items: Sequence[Sale]) -> list[Outcome]:
         return await sales.record(tx, items, claim_key=claim_key, review_after=review_after)
 
     limits = Limits(
@@ -65,7 +68,9 @@ def make_context(
         clock=clock,
         settings=settings,
         identity_key=identity_key,
-        purchases=GroupCommit[Sale, Outcome](db, flush, limits),
+        purchases=GroupCommit[Sale, Outcome](db, record, limits),
+        record=record,
+        loyalty=Peer("loyalty", settings.loyalty_url),
         positions=positions,
         claim_failures=Failures(),
         form_key=hmac.digest(identity_key, b"form tokens", hashlib.sha256),
@@ -77,6 +82,7 @@ async def _open_context(
 ) -> IngestContext:
     context = make_context(settings, db, clock=SystemClock(), positions=_positions(settings))
     await stack.enter_async_context(context.purchases)
+    stack.push_async_callback(context.loyalty.close)
     return context
 
 
@@ -122,10 +128,12 @@ def service() -> Service:
             forms.router,
             submissions.router,
             form_pages.router,
+            imports.router,
         ),
         handlers=consumer.HANDLERS,
-        jobs=jobs.JOBS,
+        jobs=(*jobs.JOBS, import_job(imports.KINDS)),
         streamed={
+            **imports.STREAMED,
             batch.PATH: batch.BATCH_BYTES_MAX,
             catalogue.PRODUCTS_PATH: catalogue.PRODUCTS_BYTES_MAX,
         },

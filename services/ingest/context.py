@@ -7,6 +7,8 @@ from services.ingest.domain import Outcome, Sale
 from services.ingest.groupcommit import GroupCommit
 from services.ingest.settings import IngestSettings
 from shared.auth.guard import Failures
+from shared.db import Tx
+from shared.http.peer import Peer
 from shared.service import Context
 
 Positions = Callable[[str, int, Sequence[str]], Awaitable[Mapping[str, int | None]]]
@@ -16,6 +18,10 @@ Answers within seconds also when Kafka is away: then with nothing.
 """
 
 
+Record = Callable[[Tx, Sequence[Sale]], Awaitable[list[Outcome]]]
+"""Records sales in one transaction, as the group commit does; answers each, in order."""
+
+
 @dataclass(frozen=True)
 class IngestContext(Context):
     """The common parts, and ingest's own."""
@@ -23,6 +29,8 @@ class IngestContext(Context):
     settings: IngestSettings
     identity_key: bytes
     purchases: GroupCommit[Sale, Outcome]
+    record: Record
+    loyalty: Peer
     positions: Positions
     claim_failures: Failures
     """Claim tokens that were not valid, by key."""

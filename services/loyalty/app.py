@@ -4,11 +4,13 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from services.loyalty import api, consumer, jobs
+from services.loyalty.api import imports
 from services.loyalty.context import LoyaltyContext
 from services.loyalty.settings import LoyaltySettings, programme
 from shared import identity
 from shared.clock import SystemClock
 from shared.db import Database
+from shared.imports import job as import_job
 from shared.service import Service
 
 
@@ -35,5 +37,6 @@ def service() -> Service:
         migrations=Path(__file__).parent / "migrations",
         routers=api.ROUTERS,
         handlers=consumer.HANDLERS,
-        jobs=jobs.JOBS,
+        jobs=(*jobs.JOBS, import_job(imports.KINDS)),
+        streamed=imports.STREAMED,
     )

@@ -6,6 +6,7 @@ list|show|replay|drop``, ``openapi``.
 
 import json
 import sys
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 
 import typer
@@ -21,8 +22,8 @@ from shared.processes import PROCESSES, open_context, run_process
 from shared.service import Service
 
 
-def run(service: Service) -> None:
-    """Build and run the service's command line."""
+def run(service: Service, commands: Mapping[str, Callable[..., None]] | None = None) -> None:
+    """Build and run the service's command line, with ``commands`` of its own by name."""
     application = typer.Typer(
         name=f"python -m services.{service.name}",
         help=f"The {service.name} service of Perennial.",
@@ -37,6 +38,9 @@ def run(service: Service) -> None:
     application.add_typer(relay, name="relay", help=PROCESSES["relay"][1])
     application.add_typer(operate.offsets(service), name="offsets")
     application.add_typer(operate.dead_letters(service), name="dead-letters")
+
+    for name, command in (commands or {}).items():
+        application.command(name)(command)
 
     @application.command("migrate", help="Bring database and topics up to date; safe to repeat.")
     def _migrate() -> None:

@@ -27,6 +27,27 @@ class PointsMovement(Contract):
     """The rules that were applied: those in force when the sale happened."""
     explain: str
     """In words a member understands: why this many."""
+    imported: bool = False
+    """For a receipt taken over from another system: nobody is told of it."""
+
+
+class OpeningLot(Contract):
+    """Points that a member brought from another system, and the balance after them."""
+
+    member_id: UUID
+    """Whose account."""
+    lot_id: UUID
+    """Of the lot that they are."""
+    points: Points
+    """What was left of it; positive."""
+    available: Points
+    """The member's spendable balance right after."""
+    earned_at: AwareDatetime
+    """When they were earned there."""
+    expires_at: AwareDatetime
+    """When they end."""
+    explain: str
+    """In words a member understands: where they come from."""
 
 
 class TierMovement(Contract):
@@ -40,6 +61,8 @@ class TierMovement(Contract):
     """The tier now; absent for none."""
     reason: str
     """In words a member understands."""
+    imported: bool = False
+    """Because of a receipt taken over from another system: nobody is told of it."""
 
 
 class PointsEarned(Event):
@@ -56,6 +79,13 @@ class PointsReturned(Event):
     data: PointsMovement
 
 
+class PointsOpened(Event):
+    """An opening lot was imported; nobody is told of it. ``time`` is when it was earned."""
+
+    type: Literal["points.opened.v1"] = "points.opened.v1"
+    data: OpeningLot
+
+
 class TierChanged(Event):
     """A member's tier changed."""
 
@@ -63,4 +93,4 @@ class TierChanged(Event):
     data: TierMovement
 
 
-LoyaltyEvent = PointsEarned | PointsReturned | TierChanged
+LoyaltyEvent = PointsEarned | PointsReturned | PointsOpened | TierChanged

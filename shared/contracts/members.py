@@ -43,6 +43,8 @@ class MemberState(Contract):
     """The member that took over; only with status ``merged``."""
     identifiers: tuple[IdentifierHash, ...] = ()
     """What they are recognised by; one that is no longer here no longer identifies them."""
+    imported: bool = False
+    """Taken over from another system: nobody greets them as new."""
 
 
 class MemberContact(Contract):

@@ -75,6 +75,14 @@ PLUMBING: Mapping[str, Code] = {
     "credentials_stale": Code(
         503, "Keys cannot be verified", "Repeat the same request after `Retry-After` seconds."
     ),
+    "peer_unavailable": Code(
+        503, "Another service is away", "Repeat the same request after `Retry-After` seconds."
+    ),
+    "import_not_found": Code(404, "No such import", "Use the `import_id` of an answer."),
+    "import_format": Code(
+        422, "File not readable", "Correct what the detail and `errors` name; nothing was applied."
+    ),
+    "import_ended": Code(409, "Import ended", "Send the file again."),
     "internal_error": Code(
         500, "Internal error", "Our fault: report the `X-Request-Id` of the answer."
     ),
@@ -159,6 +167,10 @@ BUSINESS: Mapping[str, Code] = {
     ),
     "member_unknown": Code(404, "Member unknown", "Look the member up, or enrol."),
     "programme_malformed": Code(422, "Malformed programme", "Correct what `errors` names."),
+    "member_departed": Code(409, "Member departed", "Leave this person out of the file."),
+    "member_race": Code(503, "Enrolled elsewhere", "Repeat the same request."),
+    "lot_conflict": Code(409, "Lot differs", "Give the lot another reference; see `fields`."),
+    "lot_expired": Code(409, "Lot has ended", "Leave out what has expired already."),
     "receipt_race": Code(503, "Settled elsewhere", "Repeat the same request."),
     # offers
     "campaign_not_found": Code(404, "Campaign not found", "List the campaigns."),

@@ -92,6 +92,8 @@ class Receipt(Contract):
     clock_suspect: bool = False
     """The till's clock was ahead of ours, or more than a day off its day of business; such a sale
     wins no time-limited promotion."""
+    imported: bool = False
+    """Taken over from another system: it counts like any other, and nobody is told of it."""
 
 
 class ReturnedLine(Contract):

@@ -15,8 +15,10 @@ from shared.contracts.interactions import (
     InteractionRecorded,
 )
 from shared.contracts.loyalty import (
+    OpeningLot,
     PointsEarned,
     PointsMovement,
+    PointsOpened,
     PointsReturned,
     TierChanged,
     TierMovement,
@@ -123,6 +125,20 @@ def points_earned(**overrides: Any) -> PointsEarned:
 def points_returned(**overrides: Any) -> PointsReturned:
     """Build the taking back of those 99 points."""
     return made.event(PointsReturned, PointsMovement, {**_movement(), "available": 0}, overrides)
+
+
+def points_opened(**overrides: Any) -> PointsOpened:
+    """Build 120 points that the member brought from elsewhere."""
+    state = {
+        "member_id": MEMBER,
+        "lot_id": ids.lot_id("old-1"),
+        "points": 120,
+        "available": 120,
+        "earned_at": NOW - timedelta(days=100),
+        "expires_at": NOW + timedelta(days=265),
+        "explain": "Brought over from the previous programme: 120 points.",
+    }
+    return made.event(PointsOpened, OpeningLot, state, overrides)
 
 
 def tier_changed(**overrides: Any) -> TierChanged:

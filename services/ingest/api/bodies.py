@@ -148,7 +148,12 @@ class Purchase(Request):
         return total_minor
 
     def to_sale(
-        self, *, received_at: datetime, identity_key: bytes, region: str | None
+        self,
+        *,
+        received_at: datetime,
+        identity_key: bytes,
+        region: str | None,
+        imported: bool = False,
     ) -> domain.Sale:
         """Return the sale; raises ``Malformed`` for an identifier that can not be one."""
         key = domain.ReceiptKey(
@@ -173,6 +178,7 @@ class Purchase(Request):
                 terminal_seq=self.terminal_seq,
                 identifier=identifier,
             ),
+            imported=imported,
         )
 
 

@@ -32,6 +32,16 @@ class StoreBody(Request):
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
     """ISO 3166 alpha-2; phone numbers typed without a country code are read with it."""
 
+    def to_state(self, store_id: str) -> StoreState:
+        """Return the shop at its first version; the store counts on from there."""
+        return StoreState(
+            store_id=store_id,
+            version=1,
+            name=self.name,
+            time_zone=self.time_zone,
+            address=self.address,
+        )
+
 
 class ProductBody(Request):
     """An article."""
@@ -49,6 +59,10 @@ class ProductBody(Request):
             raise PydanticCustomError("currency", "cost_minor needs a currency beside it")
         return self
 
+    def to_state(self) -> ProductState:
+        """Return the article at its first version; the store counts on from there."""
+        return ProductState(version=1, **dict(self))
+
 
 class Registered(BaseModel):
     """What a registration changed."""
@@ -63,13 +77,7 @@ async def put_store(
     store_id: Annotated[fields.Code, Path()], body: StoreBody, _: Keeper, context: Ingest
 ) -> Registered:
     """Register a shop or change it."""
-    state = StoreState(
-        store_id=store_id,
-        version=1,
-        name=body.name,
-        time_zone=body.time_zone,
-        address=body.address,
-    )
+    state = body.to_state(store_id)
 
     async def unit(tx: Tx) -> StoreState | None:
         at = context.clock.now()
@@ -86,23 +94,13 @@ async def put_products(
     context: Ingest,
 ) -> Registered:
     """Register or change up to 1,000 articles, all or none."""
-    states = {
-        one.sku: ProductState(
-            sku=one.sku,
-            version=1,
-            name=one.name,
-            category=one.category,
-            brand=one.brand,
-            cost_minor=one.cost_minor,
-            currency=one.currency,
-        )
-        for one in body
-    }
+    states = {one.sku: one.to_state() for one in body}
     if len(states) < len(body):
         raise Malformed("invalid_request", "A SKU comes more than once in the batch.")
 
     async def unit(tx: Tx) -> int:
-        return await catalogue.put_products(tx, list(states.values()), at=context.clock.now())
+        now = context.clock.now()
+        return len(await catalogue.put_products(tx, list(states.values()), at=now))
 
     changed = await run_unit(context.db, unit)
     return Registered(changed=changed, unchanged=len(states) - changed)

@@ -90,11 +90,13 @@ class Sale:
     facts: bytes
     body_sha256: bytes
     """From ``canonical_hash``: tells a repeat from a conflict."""
+    imported: bool = False
+    """Taken over from another system: history, which can not be late."""
 
     @property
     def late(self) -> bool:
         """Whether it arrived more than 72 hours after the sale."""
-        return self.received_at - self.occurred_at > LATE_AFTER
+        return not self.imported and self.received_at - self.occurred_at > LATE_AFTER
 
     @property
     def clock_suspect(self) -> bool:
@@ -109,7 +111,7 @@ class Sale:
 
     def needs_review(self, after: timedelta) -> bool:
         """Whether it came so long ``after`` the sale that people decide on it."""
-        return self.received_at - self.occurred_at > after
+        return not self.imported and self.received_at - self.occurred_at > after
 
 
 ChangeKind = Literal["return", "void", "amendment", "claim"]

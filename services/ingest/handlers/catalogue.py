@@ -26,8 +26,8 @@ async def put_store(
     return changed
 
 
-async def put_products(tx: Tx, states: Sequence[ProductState], *, at: datetime) -> int:
-    """Store articles; return how many were new or changed."""
+async def put_products(tx: Tx, states: Sequence[ProductState], *, at: datetime) -> set[str]:
+    """Store articles; return the SKUs of those that were new or changed."""
     versions = await store.upsert_products(tx, states)
     await outbox.append(
         tx,
@@ -46,4 +46,4 @@ async def put_products(tx: Tx, states: Sequence[ProductState], *, at: datetime) 
             if state.sku in versions
         ],
     )
-    return len(versions)
+    return set(versions)

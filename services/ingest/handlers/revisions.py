@@ -41,6 +41,7 @@ def record(sale: domain.Sale, member_id: UUID | None) -> tuple[bytes, Outgoing]:
         f'"identified_by":{kind},"occurred_at":"{occurred_at}",'
         f'"received_at":"{sale.received_at.isoformat()}",'
         f'"late":{_json(sale.late)},"clock_suspect":{_json(sale.clock_suspect)},'
+        f'"imported":{_json(sale.imported)},'
         f'"sold_total_minor":{sale.total_minor},'
     )
     state = fixed.encode() + sale.facts[1:]

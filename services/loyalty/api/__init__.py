@@ -1,5 +1,5 @@
 """Routes of loyalty: parse, one handler, answer."""
 
-from services.loyalty.api import ledger, members
+from services.loyalty.api import imports, ledger, members
 
-ROUTERS = (members.router, ledger.router)
+ROUTERS = (members.router, ledger.router, imports.router)

@@ -15,6 +15,7 @@ _BECAUSE: dict[str, str] = {
     "attribution": "The receipt was claimed",
     "moved_away": "The receipt belongs to another member",
     "correction": "The receipt has changed",
+    "opening": "Brought over from the previous programme",
 }
 
 

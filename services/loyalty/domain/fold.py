@@ -16,7 +16,16 @@ from services.loyalty.domain import settle, tiers
 from services.loyalty.domain.programme import Programme, end_of_month
 from services.loyalty.domain.settle import Settlement
 
-Why = Literal["purchase", "return", "void", "amendment", "attribution", "moved_away", "correction"]
+Why = Literal[
+    "purchase",
+    "return",
+    "void",
+    "amendment",
+    "attribution",
+    "moved_away",
+    "correction",
+    "opening",
+]
 
 _WHY: dict[str, Why] = {
     "purchase.recorded.v1": "purchase",
@@ -50,6 +59,11 @@ class ReceiptRevision(settle.Receipt, Protocol):
         """Where it was printed."""
         ...
 
+    @property
+    def imported(self) -> bool:
+        """Whether it was taken over from another system."""
+        ...
+
 
 class ReceiptEvent(Protocol):
     """An event that took a receipt to a revision."""
@@ -73,6 +87,11 @@ class ReceiptEvent(Protocol):
     def data(self) -> ReceiptRevision:
         """The receipt as it now is."""
         ...
+
+
+def is_history(event: ReceiptEvent) -> bool:
+    """Whether nobody is told of it: an imported receipt as such, not what comes of it later."""
+    return event.data.imported and _WHY.get(event.type) in {"purchase", "attribution"}
 
 
 @dataclass(slots=True)

@@ -41,6 +41,8 @@ class Member:
     external_id: str | None = None
     tier: str | None = None
     request_sha256: bytes = b""
+    imported: bool = False
+    """Taken over from another system."""
 
 
 def mask(kind: str, normalised: str) -> str:

@@ -2,17 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
-from services.loyalty.domain import explain
+from services.loyalty.domain import explain, fold
 from services.loyalty.domain.fold import Book, Posting, TierChange
+from services.loyalty.domain.imports import Opening
 from services.loyalty.domain.members import Identifier, Member
 from services.loyalty.store import members
 from shared import ids
 from shared.contracts import structs
 from shared.contracts.interactions import Consent, ConsentGiven
 from shared.contracts.loyalty import (
+    OpeningLot,
     PointsEarned,
     PointsMovement,
+    PointsOpened,
     PointsReturned,
     TierChanged,
     TierMovement,
@@ -64,6 +68,7 @@ def points(posting: Posting, book: Book) -> Outgoing:
         expires_at=change.after.expires_at,
         programme_version=version.version if version else "none",
         explain=explain.in_short(posting, book.programme),
+        imported=fold.is_history(event),
     )
     announced = kind(
         id=event_id,
@@ -74,6 +79,28 @@ def points(posting: Posting, book: Book) -> Outgoing:
         data=movement,
     )
     return Outgoing("loyalty", subject, event_id=event_id, value=structs.encode(announced))
+
+
+def opening(posted: Opening) -> Outgoing:
+    """Return that a lot was brought over, for ``loyalty``; its id is derived from the lot's."""
+    lot = posted.lot
+    subject = str(lot.member_id)
+    announced = PointsOpened(
+        id=ids.derived_id(lot.lot_id, "points.opened.v1"),
+        source=SOURCE,
+        time=lot.earned_at,
+        subject=subject,
+        data=OpeningLot(
+            member_id=lot.member_id,
+            lot_id=lot.lot_id,
+            points=lot.points,
+            available=posted.balance_after,
+            earned_at=lot.earned_at,
+            expires_at=lot.expires_at,
+            explain=f"Brought over from the previous programme: {lot.points} points.",
+        ),
+    )
+    return Outgoing("loyalty", subject, announced)
 
 
 def _tier(change: TierChange, book: Book) -> Outgoing:
@@ -89,6 +116,7 @@ def _tier(change: TierChange, book: Book) -> Outgoing:
             previous=change.previous,
             tier=change.tier,
             reason=explain.tier_reason(change, book.programme),
+            imported=fold.is_history(change.event),
         ),
     )
     return Outgoing("loyalty", subject, announced)
@@ -122,6 +150,7 @@ def state(member: Member, identifiers: Sequence[Identifier], *, at: datetime) ->
                 "time_zone": member.profile.time_zone,
                 "home_store": member.profile.home_store,
                 "identifiers": [{"kind": one.kind, "hmac": one.hmac} for one in identifiers],
+                "imported": member.imported,
             }
         ),
     )
@@ -151,9 +180,22 @@ def contact(member: Member, *, at: datetime) -> Outgoing:
 
 def consent_given(consent: Consent, ordinal: int) -> Outgoing:
     """Return a consent with its evidence, for ``interactions``."""
+    return _consent(consent, ids.derived_id(consent.member_id, "consent.given.v1", ordinal))
+
+
+def consent_imported(consent: Consent) -> Outgoing:
+    """Return a consent given elsewhere; its id is derived from what it says, however often."""
+    evidence = consent.evidence
+    wording = (evidence.wording_id, str(evidence.wording_version), evidence.source)
+    instant = str(int(evidence.recorded_at.timestamp() * 1_000_000))
+    said = ":".join(("consent", consent.purpose, consent.channel, "given", *wording, instant))
+    return _consent(consent, ids.derived_id(consent.member_id, said))
+
+
+def _consent(consent: Consent, event_id: UUID) -> Outgoing:
     subject = str(consent.member_id)
     announced = ConsentGiven(
-        id=ids.derived_id(consent.member_id, "consent.given.v1", ordinal),
+        id=event_id,
         source=SOURCE,
         time=consent.evidence.recorded_at,
         subject=subject,

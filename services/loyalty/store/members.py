@@ -57,7 +57,7 @@ async def load(tx: Tx, member_id: UUID, *, lock: bool = False) -> Member | None:
     if lock:
         statement = statement.with_for_update(key_share=True)
     row = (await tx.execute(statement)).one_or_none()
-    return _member(row) if row else None
+    return as_member(row) if row else None
 
 
 async def load_by_external_id(tx: Tx, external_id: str) -> Member | None:
@@ -65,7 +65,7 @@ async def load_by_external_id(tx: Tx, external_id: str) -> Member | None:
     row = (
         await tx.execute(sa.select(member).where(member.c.external_id == external_id))
     ).one_or_none()
-    return _member(row) if row else None
+    return as_member(row) if row else None
 
 
 async def load_by_identifier(tx: Tx, kind: str, hmac: str) -> Member | None:
@@ -77,7 +77,7 @@ async def load_by_identifier(tx: Tx, kind: str, hmac: str) -> Member | None:
             .where(identifier.c.kind == kind, identifier.c.hmac == hmac)
         )
     ).one_or_none()
-    return _member(row) if row else None
+    return as_member(row) if row else None
 
 
 async def owner_of(tx: Tx, kind: str, hmac: str) -> UUID | None:
@@ -157,10 +157,11 @@ async def update_tiers(tx: Tx, tiers: Mapping[UUID, str | None]) -> list[Member]
         )
         .returning(*member.c)
     )
-    return [_member(row) for row in rows]
+    return [as_member(row) for row in rows]
 
 
-def _member(row: "sa.Row[Any]") -> Member:
+def as_member(row: "sa.Row[Any]") -> Member:
+    """Return the member that a row of the table is."""
     return Member(
         member_id=row.member_id,
         version=row.version,
@@ -170,4 +171,5 @@ def _member(row: "sa.Row[Any]") -> Member:
         external_id=row.external_id,
         tier=row.tier,
         request_sha256=row.request_sha256,
+        imported=row.imported,
     )

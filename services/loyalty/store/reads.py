@@ -62,7 +62,7 @@ class AuditReport:
     wrong_lots: int
     """Members whose lots do not add up to what they have."""
     wrong_receipts: int
-    """Members for whose receipts something else was posted than they have."""
+    """Members who have something else than was posted for their receipts and opening lots."""
 
     @property
     def ok(self) -> bool:
@@ -98,9 +98,12 @@ AUDIT_ACCOUNTS = sa.text("""
         FROM entry ORDER BY member_id, version DESC
     ), lots AS (
         SELECT member_id, sum(remaining) AS points FROM lot GROUP BY member_id
-    ), receipts AS (
-        SELECT member_id, sum(posted) AS points FROM receipt
-        WHERE member_id IS NOT NULL GROUP BY member_id
+    ), brought AS (
+        SELECT member_id, sum(points) AS points FROM (
+            SELECT member_id, posted AS points FROM receipt WHERE member_id IS NOT NULL
+            UNION ALL
+            SELECT member_id, points FROM opening_lot
+        ) AS facts GROUP BY member_id
     )
     SELECT count(account.member_id), coalesce(sum(available), 0),
         count(*) FILTER (WHERE coalesce(booked.points, 0) <> coalesce(available, 0)
@@ -108,12 +111,12 @@ AUDIT_ACCOUNTS = sa.text("""
         count(*) FILTER (WHERE coalesce(head.version, 0) <> coalesce(account.version, 0)
             OR coalesce(head.hash, '') <> coalesce(account.hash, '')),
         count(*) FILTER (WHERE coalesce(lots.points, 0) <> coalesce(available, 0)),
-        count(*) FILTER (WHERE coalesce(receipts.points, 0) <> coalesce(available, 0))
+        count(*) FILTER (WHERE coalesce(brought.points, 0) <> coalesce(available, 0))
     FROM account
     FULL JOIN booked USING (member_id)
     FULL JOIN head USING (member_id)
     FULL JOIN lots USING (member_id)
-    FULL JOIN receipts USING (member_id)
+    FULL JOIN brought USING (member_id)
 """)
 
 

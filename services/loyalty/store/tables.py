@@ -11,6 +11,8 @@ AVAILABLE = "available"
 """A member's account: points that can be spent."""
 ISSUED = "issued"
 """The programme's account: what it owes, as the negative sum of what it gave out."""
+OPENING = "opening"
+"""The programme's account beside it: what it took over from another system."""
 
 member = sa.Table(
     "member",
@@ -29,6 +31,7 @@ member = sa.Table(
     sa.Column("tier", sa.Text, nullable=True),
     sa.Column("enrolled_at", _INSTANT, nullable=False),
     sa.Column("request_sha256", sa.LargeBinary, nullable=False),
+    sa.Column("imported", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("external_id", name="member_external_id"),
     sa.CheckConstraint("status IN ('active', 'merged', 'erased')", name="member_status"),
 )
@@ -104,6 +107,18 @@ lot = sa.Table(
     sa.CheckConstraint("points > 0 AND remaining BETWEEN 0 AND points", name="lot_remaining"),
 )
 """Points earned together, with one expiry. A lot from a receipt has the receipt's id."""
+
+opening_lot = sa.Table(
+    "opening_lot",
+    METADATA,
+    sa.Column("lot_id", sa.Uuid, primary_key=True),
+    sa.Column("member_id", sa.Uuid, nullable=False),
+    sa.Column("points", sa.BigInteger, nullable=False),
+    sa.Column("earned_at", _INSTANT, nullable=False),
+    sa.Column("expires_at", _INSTANT, nullable=False),
+)
+"""Lots brought over from another system, as they were then."""
+sa.Index("opening_lot_member", opening_lot.c.member_id)
 
 receipt = sa.Table(
     "receipt",

@@ -68,7 +68,10 @@ def _offer_row(event: OfferIssued) -> OfferRow:
 async def on_loyalty(tx: Tx, events: Sequence[LoyaltyEvent], context: NotifyContext) -> None:
     """Tell of earned points: in the inbox, and by mail for who asked for it."""
     now = context.clock.now()
-    earned = [event for event in events if isinstance(event, PointsEarned)]
+    # Of what was taken over from another system nobody is told: it is no news.
+    earned = [
+        event for event in events if isinstance(event, PointsEarned) and not event.data.imported
+    ]
     if not earned:
         return
     member_ids = sorted({event.data.member_id for event in earned})
