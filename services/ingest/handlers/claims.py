@@ -88,4 +88,5 @@ def _change(sold: Claimable, member_id: UUID, context: IngestContext) -> Change:
 
 def _unknown() -> Refused:
     # Never seen, mistyped or too old: the answer does not tell which.
-    return Refused(UNKNOWN, "There is no receipt to claim with this token.", status=404)
+    code, detail = "claim_unknown", "There is no receipt to claim with this token."
+    return Refused(code, detail, status=404)

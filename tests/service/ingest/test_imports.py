@@ -170,7 +170,7 @@ async def test_history_is_marked_and_never_late_and_a_live_sale_is_not_marked(
 ) -> None:
     await imported(client, context, "receipts", receipts_ndjson([1]), media_type=NDJSON)
     await client.post(
-        "/v1/purchases", json=purchase_body("000002", occurred_at="2025-12-01T10:00:00Z")
+        "/v1/purchases", json=purchase_body("000002", occurred_at="2026-11-18T10:00:00Z")
     )
 
     (_, history), (_, live) = await published(context.db)
