@@ -98,6 +98,8 @@ def _application(service: Service) -> FastAPI:
         # Old tills send JSON and say nothing of its type.
         strict_content_type=False,
         redoc_url=None,
+        # Ours is shared.telemetry; FastAPI would look for another with every request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         exception_handlers={
             PerennialError: _answer,
             RequestValidationError: _answer,

@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import cast
 
 from prometheus_client import Histogram
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import log, metrics
@@ -200,6 +201,8 @@ class Exchange:
             if not self.expired or task.cancelling() > 1:
                 raise
             await self._answer_for(TimeoutError(error))
+        except ClientDisconnect:
+            return  # in the middle of its body: nobody is left to be answered
         except Exception as error:  # noqa: BLE001  the last place that can still answer
             await self._answer_for(error)
         finally:

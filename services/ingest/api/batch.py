@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from services.ingest import domain
 from services.ingest.api import answers, bodies, regions
 from services.ingest.api.depends import Ingest, Till
+from services.ingest.api.raw import invalid_body
 from services.ingest.context import IngestContext
 from shared.auth import Caller
 from shared.errors import Malformed, PerennialError
@@ -140,11 +141,6 @@ def _too_many() -> Malformed:
     return Malformed("invalid_request", f"A batch has at most {ROWS_MAX} rows.")
 
 
-def _request_error(error: ValidationError) -> RequestValidationError:
-    errors = error.errors(include_url=False, include_context=False, include_input=False)
-    return RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in errors])
-
-
 def _parse(raw: bytes) -> Row:
     if len(raw) > ROW_BYTES_MAX:
         detail = f"A purchase has at most {ROW_BYTES_MAX} bytes."
@@ -152,7 +148,7 @@ def _parse(raw: bytes) -> Row:
     try:
         return bodies.Purchase.model_validate_json(raw)
     except ValidationError as error:
-        return _request_error(error)
+        return invalid_body(error)
 
 
 async def _items(raw: bytes) -> AsyncIterator[Row]:
@@ -173,7 +169,7 @@ async def _items(raw: bytes) -> AsyncIterator[Row]:
 def _split(raw: bytes, error: ValidationError) -> list[object]:
     """Return the rows of an array of which ``error`` says that some are not acceptable."""
     if error.errors()[0]["type"] == "json_invalid":
-        raise _request_error(error) from error
+        raise invalid_body(error) from error
     try:
         items = _ANY_ARRAY.validate_json(raw)
     except ValidationError as other:

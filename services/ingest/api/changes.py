@@ -11,7 +11,7 @@ from services.ingest import domain
 from services.ingest.api import answers, bodies, fields, regions
 from services.ingest.api.answers import Accepted
 from services.ingest.api.depends import Ingest, Till
-from services.ingest.api.raw import RawRoute, raw_json
+from services.ingest.api.raw import RawRoute
 from services.ingest.context import IngestContext
 from services.ingest.handlers import changes
 from shared.db import Tx, run_unit
@@ -169,7 +169,7 @@ def _beside(facts: bytes, name: str, identifier: domain.Identifier | None) -> by
 
 @router.post("/returns", status_code=202, response_model=Accepted)
 async def record_return(
-    body: Annotated[Return, raw_json(Return)], caller: Till, context: Ingest
+    body: Return, caller: Till, context: Ingest
 ) -> Response:
     """Take goods back from a sale, all or part; may be sent before the sale is."""
     caller.check_terminal(body.store_id, body.terminal_id)
@@ -182,7 +182,7 @@ async def record_return(
 
 @router.post("/voids", status_code=202, response_model=Accepted)
 async def record_void(
-    body: Annotated[Void, raw_json(Void)], caller: Till, context: Ingest
+    body: Void, caller: Till, context: Ingest
 ) -> Response:
     """Undo a sale entirely; may be sent before the sale is."""
     caller.check_terminal(body.store_id, body.terminal_id)
@@ -191,7 +191,7 @@ async def record_void(
 
 @router.post("/amendments", status_code=202, response_model=Accepted)
 async def record_amendment(
-    body: Annotated[Amendment, raw_json(Amendment)], caller: Till, context: Ingest
+    body: Amendment, caller: Till, context: Ingest
 ) -> Response:
     """Put a sale right; what came back of it stays taken. May be sent before the sale is."""
     said = body.purchase

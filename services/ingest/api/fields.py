@@ -12,7 +12,6 @@ from pydantic import (
     AwareDatetime,
     BeforeValidator,
     Field,
-    PlainValidator,
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
@@ -78,7 +77,8 @@ Label = Annotated[str, Field(min_length=1, max_length=200, pattern=_PRINTABLE)]
 Text = Annotated[str, Field(max_length=500, pattern=_NO_NUL)]
 Amount = Annotated[int, Field(strict=True, ge=0, le=AMOUNT_MAX)]
 """Money in minor units; a decimal point is an error, not a rounding."""
-Quantity = Annotated[int, PlainValidator(_quantity), WithJsonSchema(_QUANTITY_SCHEMA)]
+# Not PlainValidator: with it each quantity would be serialised by a call back into Python.
+Quantity = Annotated[int, BeforeValidator(_quantity), WithJsonSchema(_QUANTITY_SCHEMA)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["USD"]), AfterValidator(_currency)]
 LineNo = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 RunningNumber = Annotated[int, Field(strict=True, ge=0, le=AMOUNT_MAX)]

@@ -39,14 +39,15 @@ async def record(
     owners = await members.load_by_identifier(tx, hmacs)
 
     drafts = [_draft(sale, owners, claim_key) for sale in ordered]
-    new_ids = await receipts.insert_receipts(tx, [draft.row for draft in drafts])
-    inserted = {one.row.receipt_id: one for one in drafts if one.row.receipt_id in new_ids}
-    late = [one for one in new_ids if first[one].needs_review(review_after)]
+    new = await receipts.insert_receipts(tx, [draft.row for draft in drafts])
+    inserted = {one.row.receipt_id: one for one in drafts if one.row.receipt_id in new}
+    late = [one for one in new if first[one].needs_review(review_after)]
     if late:
         await reviews.insert_reviews(tx, {one: first[one].received_at for one in late})
     announced = {one: inserted[one] for one in inserted if one not in late}
     events = [draft.event for draft in announced.values()]
-    events += await changes.release(tx, {one: draft.row for one, draft in announced.items()})
+    if any(new.values()):
+        events += await changes.release(tx, {one: draft.row for one, draft in announced.items()})
     await outbox.append(tx, events)
     return await _outcomes(tx, sales, inserted, claim_key=claim_key)
 

@@ -98,7 +98,8 @@ _INSERT = """
         $6::bigint[], $7::timestamptz[], $8::timestamptz[], $9::text[], $10::bytea[],
         $11::bytea[], $12::uuid[], $13::text[])
     ON CONFLICT DO NOTHING
-    RETURNING receipt_id
+    RETURNING receipt_id, EXISTS (
+        SELECT FROM receipt_change WHERE sale_id = receipt_id AND state = 'withheld')
 """
 _LOAD_KNOWN = """
     SELECT receipt_id, event_id, body_sha256, claim_sha256 IS NOT NULL AS has_claim
@@ -124,15 +125,17 @@ def _values(row: NewReceipt) -> tuple[Any, ...]:
     )
 
 
-async def insert_receipts(tx: Tx, rows: Sequence[NewReceipt]) -> set[UUID]:
-    """Insert what is new and return its ids; what is there already stays as it is.
+async def insert_receipts(tx: Tx, rows: Sequence[NewReceipt]) -> dict[UUID, bool]:
+    """Insert what is new and return its ids, each with whether a change waits for it.
+
+    What is there already stays as it is.
 
     ``rows`` must be sorted by ``receipt_id``: two uploads of one file then wait for each other
     in the same order and can not deadlock.
     """
     connection = await bulk.driver(tx)
     columns = list(zip(*map(_values, rows), strict=True))
-    return {record[0] for record in await connection.fetch(_INSERT, *columns)}
+    return {record[0]: record[1] for record in await connection.fetch(_INSERT, *columns)}
 
 
 async def load_known(tx: Tx, receipt_ids: Collection[UUID]) -> dict[UUID, KnownReceipt]:

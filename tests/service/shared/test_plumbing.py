@@ -65,6 +65,23 @@ async def test_a_unit_that_meets_a_deadlock_is_done_again_as_a_whole(db: Databas
     assert attempts > 2
 
 
+async def test_a_connection_that_the_server_cut_is_replaced_before_it_is_used(db: Database) -> None:
+    async with db.transaction() as one, db.transaction() as other:
+        connections = [await bulk.driver(tx) for tx in (one, other)]
+        pids = [await tx.scalar(sa.text("SELECT pg_backend_pid()")) for tx in (one, other)]
+    killer = await asyncpg.connect(
+        db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    )
+    await killer.fetch("SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) AS pid", pids)
+    await killer.close()
+    for cut in connections:
+        async with asyncio.timeout(5):
+            while not cut.is_closed():
+                await asyncio.sleep(0)
+    async with db.transaction() as one, db.transaction() as other:
+        assert [await tx.scalar(sa.select(1)) for tx in (one, other)] == [1, 1]
+
+
 async def test_a_database_that_stays_away_is_unavailable(db: Database) -> None:
     attempts = 0
 
