@@ -39,6 +39,8 @@ class ServiceSettings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535)
     health_port: int = Field(default=0, ge=0, le=65535)
     """Where consumer, relay and jobs answer health and metrics; 0 switches it off."""
+    requests_max: int = Field(default=512, ge=1, le=10_000)
+    """Requests in hand at once in one ``api`` process; above it the answer is 503, at once."""
     db_pool_size: int = Field(default=10, ge=1, le=200)
     db_statement_timeout_ms: int = Field(default=5_000, ge=100)
     consumer_batch_max: int = Field(default=1_000, ge=1, le=10_000)

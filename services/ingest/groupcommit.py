@@ -21,6 +21,8 @@ Result = TypeVar("Result")
 DRAIN_S = 5.0
 ANSWER_GRACE_S = 0.5
 """How much longer than a commit's own deadline a request waits for its answer."""
+BULK_WAIT_S = 30.0
+"""For all rows of an upload: nobody stands at a till meanwhile, and others may be before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,8 @@ class GroupCommit(Generic[Item, Result]):
 
     async def submit(self, item: Item) -> Result:
         """Return the item's result once it is committed; raises what became of it instead."""
-        (answer,) = await self._answers([item], self._live, self._limits.live_max)
+        wait_s = self._limits.deadline_s + ANSWER_GRACE_S
+        (answer,) = await self._answers([item], self._live, self._limits.live_max, wait_s=wait_s)
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -99,20 +102,23 @@ class GroupCommit(Generic[Item, Result]):
     async def submit_bulk(self, items: Sequence[Item]) -> list[Result | PerennialError]:
         """Return each item's result or refusal, once all are committed.
 
-        Raises ``Unavailable`` if any could not be: the upload is to be sent again.
+        Raises ``Unavailable`` as soon as one could not be: the upload is to be sent again.
         """
-        answers = await self._answers(items, self._bulk, self._limits.bulk_max)
+        answers = await self._answers(items, self._bulk, self._limits.bulk_max, wait_s=BULK_WAIT_S)
         results: list[Result | PerennialError] = []
         for answer in answers:
-            if isinstance(answer, Unavailable) or (
-                isinstance(answer, Exception) and not isinstance(answer, PerennialError)
-            ):
+            if isinstance(answer, Exception) and not isinstance(answer, PerennialError):
                 raise answer
             results.append(answer)
         return results
 
     async def _answers(
-        self, items: Sequence[Item], queue: "deque[_Waiting[Item, Result]]", room: int
+        self,
+        items: Sequence[Item],
+        queue: "deque[_Waiting[Item, Result]]",
+        room: int,
+        *,
+        wait_s: float,
     ) -> "list[Result | Exception]":
         if not self._open:
             raise Unavailable("draining", "This process is ending; send it again.")
@@ -126,9 +132,15 @@ class GroupCommit(Generic[Item, Result]):
         self._arrived.set()
         self._idle.clear()
         # A bare timer: asyncio.timeout, which cancels the task, costs several times as much.
-        timer = loop.call_later(self._limits.deadline_s + ANSWER_GRACE_S, _give_up, waiting)
+        timer = loop.call_later(wait_s, _give_up, waiting)
+        answers: list[Result | Exception] = []
         try:
-            return [await one.answer for one in waiting]
+            for one in waiting:
+                answer = await one.answer
+                if isinstance(answer, Unavailable):
+                    raise answer
+                answers.append(answer)
+            return answers
         finally:
             timer.cancel()
             for one in waiting:

@@ -68,7 +68,8 @@ def create_api(service: Service, context: Context, *, limits: Limits | None = No
         app.openapi_url = app.docs_url = app.redoc_url = None
     readiness = Readiness(health.database_check(service, context.db))
     app.include_router(health.routes(readiness, service.name))
-    _guard(app, limits or Limits(), _route_limits(service))
+    limits = limits or Limits(in_flight_max=context.settings.requests_max)
+    _guard(app, limits, _route_limits(service))
     telemetry.instrument(app)
     return app
 

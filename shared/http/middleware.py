@@ -39,6 +39,8 @@ class Limits:
 
     body_max_bytes: int = 256 * KIB
     in_flight_max: int = 512
+    uploads_max: int = 8
+    """Requests at once to routes with a larger body than ``body_max_bytes``: each costs memory."""
     body_timeout_s: float = 10.0
     """For a body to arrive, plus its size at ``body_bytes_per_s``."""
     body_bytes_per_s: int = 64 * KIB
@@ -62,6 +64,8 @@ class Serving:
     """What goes on in this process; ``draining`` from the signal to end until the end."""
 
     in_flight: int = 0
+    uploads: int = 0
+    """Of these, the ones to routes that take large bodies."""
     draining: bool = False
 
 
@@ -84,18 +88,25 @@ class Guard:
             await self.app(scope, receive, send)
             return
         exchange = Exchange(self, scope, receive, send)
-        if self.serving.in_flight >= self.limits.in_flight_max:
+        serving, limits = self.serving, self.limits
+        uploads = int(exchange.is_upload)
+        if (
+            serving.in_flight >= limits.in_flight_max
+            or serving.uploads + uploads > limits.uploads_max
+        ):
             metrics.http_refused_total.labels("overloaded").inc()
             await exchange.refuse(
                 problem.unavailable("overloaded", "Too many requests at once.", 1.0)
             )
             return
-        self.serving.in_flight += 1
+        serving.in_flight += 1
+        serving.uploads += uploads
         started = perf_counter()
         try:
             await exchange.run(self.app)
         finally:
-            self.serving.in_flight -= 1
+            serving.in_flight -= 1
+            serving.uploads -= uploads
             self._timer(scope, exchange.status).observe(perf_counter() - started)
 
     def limits_of(self, path: str) -> tuple[int, float]:
@@ -176,6 +187,11 @@ class Exchange:
         """Whether we have answered in the route's place; it may say what it likes then."""
         self.status = 0
         self._read_headers()
+
+    @property
+    def is_upload(self) -> bool:
+        """Whether it goes to a route that takes large bodies."""
+        return self._max_bytes > self._guard.limits.body_max_bytes
 
     async def run(self, app: ASGIApp) -> None:
         """Let ``app`` answer, in time, and answer for it if it fails."""

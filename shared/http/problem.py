@@ -97,7 +97,8 @@ def unavailable(code: str, detail: str, retry_after_s: float = 2.0) -> Problem:
 
 def jittered(seconds: float) -> str:
     """Return a ``Retry-After`` of whole seconds, at least one, up to twice ``seconds``."""
-    return str(max(1, math.ceil(random.uniform(seconds, 2 * seconds))))  # noqa: S311  not a secret
+    least = max(1, math.ceil(seconds))
+    return str(random.randint(least, max(2, math.ceil(2 * seconds))))  # noqa: S311  not a secret
 
 
 def _from_refusal(error: Refused) -> Problem:
