@@ -1,4 +1,4 @@
-"""``python -m bench [loyalty|ingest|latency]``: everything without an argument."""
+"""``python -m bench [loyalty|ingest|latency|storm]``: the first three without an argument."""
 
 import asyncio
 import json
@@ -10,16 +10,19 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench import ingest, latency, loyalty
+from bench import ingest, latency, loyalty, storm
 from bench.infra import Infra, infra
 from shared.http.server import run_loop
 
 EVENTS = 60_000
-PARTS = ("loyalty", "ingest", "latency")
+PARTS = ("loyalty", "ingest", "latency", "storm")
+USUAL = PARTS[:3]
 
 
 def main(
-    what: Annotated[list[str] | None, typer.Argument(help="loyalty, ingest, latency")] = None,
+    what: Annotated[
+        list[str] | None, typer.Argument(help="loyalty, ingest, latency, storm")
+    ] = None,
     *,
     events: Annotated[int, typer.Option(help="Events for the loyalty part.")] = EVENTS,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
@@ -28,7 +31,7 @@ def main(
     console = Console(stderr=as_json)
     python = platform.python_version()
     console.print(f"{os.cpu_count()} cores, {platform.machine()}, Python {python}")
-    parts = what or list(PARTS)
+    parts = what or list(USUAL)
     if unknown := set(parts).difference(PARTS):
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: not one of {', '.join(PARTS)}")
     figures = {part: run_loop(_run(part, events, console)) for part in parts}
@@ -52,6 +55,8 @@ async def _measure(part: str, servers: Infra, events: int, console: Console) -> 
             return await ingest.run(servers, console)
         case "latency":
             return await latency.run(servers, console)
+        case "storm":
+            return await storm.run(servers, console)
         case _:
             return await loyalty.run(servers, events, console)
 

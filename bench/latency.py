@@ -70,7 +70,7 @@ async def run(infra: Infra, console: Console, size: Size | None = None) -> dict[
         sales = _sales(running, warm_up, size.rate * size.seconds)
         console.print(f"Enrolling the members of {len(sales):,} real baskets …")
         pool = load.Pool(loyalty["api"].port)
-        members = await _enrol(running, pool, {sale.household for sale in sales})
+        members = await enrol(running, pool, {sale.household for sale in sales})
         tills = load.Pool(ingest["api"].port)
         driver = Driver(tills, pool, members, running.variables["APP_KEY"])
         await driver.drive(sales[:warm_up], size.rate)
@@ -106,7 +106,7 @@ def _sales(running: Shipped, warm_up: int, count: int) -> list[Sale]:
     return sales
 
 
-async def _enrol(running: Shipped, pool: load.Pool, households: set[int]) -> dict[int, UUID]:
+async def enrol(running: Shipped, pool: load.Pool, households: set[int]) -> dict[int, UUID]:
     """Enrol by loyalty's API, and wait until ingest knows every card."""
     key = running.variables["APP_KEY"]
     await _wait_for_key(running, pool, key)
@@ -127,13 +127,13 @@ async def _enrol(running: Shipped, pool: load.Pool, households: set[int]) -> dic
     async with asyncio.TaskGroup() as group:
         for _ in range(ENROLLING_AT_ONCE):
             group.create_task(enrol_some())
-    await _wait_for_rows(running.infra, "ingest", "member_identifier", len(members))
+    await wait_for_rows(running.infra, "ingest", "member_identifier", len(members))
     return members
 
 
 async def _wait_for_key(running: Shipped, pool: load.Pool, key: str) -> None:
     """Wait until the key has come to loyalty, which reads its keys every two seconds."""
-    await _wait_for_rows(running.infra, "loyalty", "credential", 2)
+    await wait_for_rows(running.infra, "loyalty", "credential", 2)
     request = load.encode("GET", "/v1/members:lookup?external_id=nobody", key=key)
     async with asyncio.timeout(SETTLE_S):
         while True:
@@ -145,11 +145,13 @@ async def _wait_for_key(running: Shipped, pool: load.Pool, key: str) -> None:
                 return
 
 
-async def _wait_for_rows(infra: Infra, database: str, table: str, wanted: int) -> None:
+async def wait_for_rows(
+    infra: Infra, database: str, table: str, wanted: int, *, within_s: float = SETTLE_S
+) -> None:
     connection = await asyncpg.connect(infra.postgres.url(database))
     count = f"SELECT count(*) FROM {table}"  # noqa: S608  a name of ours
     try:
-        async with asyncio.timeout(SETTLE_S):
+        async with asyncio.timeout(within_s):
             while True:
                 if int(await connection.fetchval(count)) >= wanted:
                     return
@@ -204,7 +206,7 @@ def _report(times: Times, wanted: int, console: Console) -> dict[str, float]:
     table = Table("from POST to …", "purchases", "p50 ms", "p99 ms")
     figures = {"purchases/s": times.rate}
     for name, seconds in (("answer", times.answered_s), ("balance", times.visible_s)):
-        p50, p99 = (_percentile(seconds, share) * 1_000 for share in (50, 99))
+        p50, p99 = (percentile(seconds, share) * 1_000 for share in (50, 99))
         table.add_row(name, f"{len(seconds):,}", f"{p50:,.1f}", f"{p99:,.1f}")
         figures |= {f"{name} p50 ms": p50, f"{name} p99 ms": p99}
     console.print(table)
@@ -212,7 +214,7 @@ def _report(times: Times, wanted: int, console: Console) -> dict[str, float]:
     return figures
 
 
-def _percentile(values: Sequence[float], percent: int) -> float:
+def percentile(values: Sequence[float], percent: int) -> float:
     """Return a value that was measured: no interpolation."""
     ranked = sorted(values)
     return ranked[max(0, math.ceil(len(ranked) * percent / 100) - 1)]

@@ -12,6 +12,7 @@ from typing import cast
 
 HOST = "127.0.0.1"
 _END_OF_HEAD = b"\r\n\r\n"
+_RETRY_AFTER = re.compile(rb"\r\nretry-after: *(\d+)\r\n", re.IGNORECASE)
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 
 
@@ -19,6 +20,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 class Answer:
     status: int
     body: bytes
+    retry_after_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,10 @@ class Connection(asyncio.Protocol):
             return
         if self._whole is None or len(self._received) < self._whole:
             return
-        answer = Answer(int(self._received[9:12]), bytes(self._received[self._head :]))
+        status = int(self._received[9:12])
+        wait = _RETRY_AFTER.search(self._received, 0, self._head) if status >= 429 else None
+        body = bytes(self._received[self._head :])
+        answer = Answer(status, body, int(wait[1]) if wait else None)
         self._received.clear()
         self._whole = None
         if self._answer is not None and not self._answer.done():
@@ -137,6 +142,13 @@ class Pool:
         """Send on an idle connection, or on a new one."""
         connection = self._idle.pop() if self._idle else await connect(self._port)
         answer = await connection.send(request, expected=expected)
+        self._idle.append(connection)
+        return answer
+
+    async def ask(self, request: bytes) -> Answer:
+        """Send as ``send`` does; return the answer, whatever its status."""
+        connection = self._idle.pop() if self._idle else await connect(self._port)
+        answer = await connection.ask(request)
         self._idle.append(connection)
         return answer
 

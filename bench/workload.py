@@ -1,6 +1,6 @@
 """Real baskets as events and as requests: about ten lines each, from the year of a grocer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -17,8 +17,13 @@ WEEKS = 52
 
 def baskets(count: int) -> list[Basket]:
     """Return ``count`` baskets in time order, the year repeated where it is too short."""
-    sample = data.load(households=HOUSEHOLDS, weeks=WEEKS, today=datetime.now(UTC).date()).baskets
-    return [sample[number % len(sample)] for number in range(count)]
+    year = sample(households=HOUSEHOLDS, weeks=WEEKS)
+    return [year[number % len(year)] for number in range(count)]
+
+
+def sample(*, households: int, weeks: int) -> Sequence[Basket]:
+    """Return the baskets of some households and weeks, in time order."""
+    return data.load(households=households, weeks=weeks, today=datetime.now(UTC).date()).baskets
 
 
 def member_of(basket: Basket) -> UUID:
