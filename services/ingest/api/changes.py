@@ -168,9 +168,7 @@ def _beside(facts: bytes, name: str, identifier: domain.Identifier | None) -> by
 
 
 @router.post("/returns", status_code=202, response_model=Accepted)
-async def record_return(
-    body: Return, caller: Till, context: Ingest
-) -> Response:
+async def record_return(body: Return, caller: Till, context: Ingest) -> Response:
     """Take goods back from a sale, all or part; may be sent before the sale is."""
     caller.check_terminal(body.store_id, body.terminal_id)
     new = body.to_change(
@@ -181,18 +179,14 @@ async def record_return(
 
 
 @router.post("/voids", status_code=202, response_model=Accepted)
-async def record_void(
-    body: Void, caller: Till, context: Ingest
-) -> Response:
+async def record_void(body: Void, caller: Till, context: Ingest) -> Response:
     """Undo a sale entirely; may be sent before the sale is."""
     caller.check_terminal(body.store_id, body.terminal_id)
     return await _taken(body.to_change(received_at=context.clock.now()), context)
 
 
 @router.post("/amendments", status_code=202, response_model=Accepted)
-async def record_amendment(
-    body: Amendment, caller: Till, context: Ingest
-) -> Response:
+async def record_amendment(body: Amendment, caller: Till, context: Ingest) -> Response:
     """Put a sale right; what came back of it stays taken. May be sent before the sale is."""
     said = body.purchase
     caller.check_terminal(said.store_id, said.terminal_id)

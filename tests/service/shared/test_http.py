@@ -156,6 +156,30 @@ async def test_over_the_cap_requests_are_turned_away_and_health_is_not(db: Datab
     assert (live.status_code, after.status_code) == (200, 200)
 
 
+async def test_uploads_over_the_cap_are_turned_away_and_small_requests_are_not(
+    db: Database,
+) -> None:
+    began, may_end = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        began.set()
+        yield b"a"
+        await may_end.wait()
+        yield b"b"
+
+    async with in_process(limited(db, Limits(uploads_max=1))) as client:
+        first = asyncio.create_task(client.post("/v1/uploads", content=slowly()))
+        await began.wait()
+        second = await client.post("/v1/uploads", content=b"a")
+        small = await client.get("/v1/slow?seconds=0")
+        may_end.set()
+        statuses = [answer.status_code for answer in (second, small, await first)]
+        after = await client.post("/v1/uploads", content=b"a")
+    assert statuses == [503, 200, 200]
+    assert "Retry-After" in second.headers
+    assert after.status_code == 200
+
+
 async def test_a_request_that_takes_too_long_is_ended(db: Database) -> None:
     app = limited(db, Limits(deadline_s=0.3))
     async with in_process(app) as client:
