@@ -65,6 +65,7 @@ FIELDS = frozenset(
         "service",
         "state",
         "status",
+        "submission_id",
         "timestamp",
         "topic",
         "topics",
