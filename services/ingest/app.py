@@ -31,7 +31,7 @@ from services.ingest.groupcommit import GroupCommit, Limits
 from services.ingest.handlers import credentials as keys
 from services.ingest.handlers import sales
 from services.ingest.settings import IngestSettings
-from shared import identity
+from shared import identity, telemetry
 from shared.auth.guard import Failures
 from shared.clock import Clock, SystemClock
 from shared.db import Database, Tx, run_unit
@@ -53,7 +53,9 @@ def make_context(
     review_after = timedelta(days=settings.review_after_days)
 
     async def record(tx: Tx, items: Sequence[Sale]) -> list[Outcome]:
-        return await sales.record(tx, items, claim_key=claim_key, review_after=review_after)
+        causes = (item.traceparent for item in items)
+        with telemetry.batch("commit", "purchases", causes, count=len(items)):
+            return await sales.record(tx, items, claim_key=claim_key, review_after=review_after)
 
     limits = Limits(
         workers=settings.commit_workers,

@@ -1,5 +1,6 @@
 """Events are written with the change that caused them; the relay publishes them afterwards."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,19 +8,22 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from shared import telemetry
 from shared.contracts.envelope import Event
 from shared.db import bulk
 from shared.db.engine import Tx
 from shared.db.plumbing import outbox
 
 COLUMNS = ("topic", "key", "event_id", "value")
+TRACED = (*COLUMNS, "headers")
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """One record to publish. ``event`` None is a tombstone for ``key`` on a compacted topic.
 
-    ``value`` may carry the event's JSON where the caller has made it already.
+    ``value`` may carry the event's JSON where the caller has made it already. ``traceparent`` is
+    for what many requests write in one transaction; else the context of ``append`` is kept.
     """
 
     topic: str
@@ -27,6 +31,7 @@ class Outgoing:
     event: Event | None = None
     event_id: UUID | None = None
     value: bytes | None = None
+    traceparent: str | None = None
 
     def row(self) -> tuple[str, bytes, UUID | None, bytes | None]:
         """Return the values of ``COLUMNS``."""
@@ -42,9 +47,23 @@ async def append(tx: Tx, messages: Iterable[Outgoing]) -> None:
     Lock each key's aggregate first: ids are then taken in the order in which transactions of
     that key commit, which is the order the relay keeps.
     """
+    if telemetry.enabled():
+        await bulk.copy_rows(tx, outbox, TRACED, _traced(messages))
+        return
     rows = [message.row() for message in messages]
     if rows:
         await bulk.copy_rows(tx, outbox, COLUMNS, rows)
+
+
+def _traced(messages: Iterable[Outgoing]) -> list[tuple[object, ...]]:
+    """Return the rows with the header that names the request that caused each."""
+    here = telemetry.traceparent()
+    rows: list[tuple[object, ...]] = []
+    for message in messages:
+        cause = message.traceparent or here
+        headers = json.dumps({telemetry.HEADER: cause}) if cause else None
+        rows.append((*message.row(), headers))
+    return rows
 
 
 async def append_original(

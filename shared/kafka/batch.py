@@ -13,7 +13,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from shared import ids, log, metrics
+from shared import ids, log, metrics, telemetry
 from shared.contracts.envelope import Event
 from shared.contracts.structs import Unreadable
 from shared.contracts.topics import Topic
@@ -85,6 +85,14 @@ def _item(topic: Topic, record: "ConsumerRecord[bytes, bytes]") -> Item:
         return Item(record.offset, key, value, topic.read(value))
     except Unreadable as error:
         return Item(record.offset, key, value, None, str(error))
+
+
+def cause(record: "ConsumerRecord[bytes, bytes]") -> str | None:
+    """Return the trace context of the request that caused a record, if it was kept."""
+    for name, value in record.headers:
+        if name == telemetry.HEADER:
+            return value.decode("latin-1")
+    return None
 
 
 async def apply(tx: Tx, target: Target, batch: Batch, poison: Letter | None = None) -> Position:

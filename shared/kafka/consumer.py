@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 
-from shared import log, metrics
+from shared import log, metrics, telemetry
 from shared.contracts.topics import TOPICS
 from shared.db import Tx
 from shared.db.retry import is_data_error, is_transient
@@ -190,7 +190,9 @@ class Consumer:
             self._check_continuity(held.position, records)
             items = batch.parse(TOPICS[tp.topic], records)
             suspicious = held.position.attempts >= RESTARTS_BEFORE_BISECT
-            await self._apply_or_bisect(held, items, suspicious=suspicious)
+            causes = (batch.cause(record) for record in records)
+            with telemetry.batch("process", tp.topic, causes, count=len(records)):
+                await self._apply_or_bisect(held, items, suspicious=suspicious)
             self.applied += len(records)
             held.failures = 0
             held.progress_at = monotonic()

@@ -18,7 +18,7 @@ from aiokafka.errors import MessageSizeTooLargeError, RecordTooLargeError
 from aiokafka.partitioner import DefaultPartitioner
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared import log, metrics
+from shared import log, metrics, telemetry
 from shared.db import Tx, bulk
 from shared.db.plumbing import outbox
 from shared.db.retry import is_transient
@@ -222,9 +222,11 @@ class Relay:
                 message = f"outbox row {row.id} does not fit the batch that was cut for it"
                 raise RuntimeError(message)
         builder.close()
-        async with asyncio.timeout(SEND_TIMEOUT_S):
-            acknowledged = await producer.send_batch(builder, tp.topic, partition=tp.partition)
-            return int((await acknowledged).offset)
+        causes = (row.headers.get(telemetry.HEADER) for row in rows if row.headers)
+        with telemetry.batch("send", tp.topic, causes, count=len(rows)):
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                acknowledged = await producer.send_batch(builder, tp.topic, partition=tp.partition)
+                return int((await acknowledged).offset)
 
     def _block(self, row: Row) -> None:
         """Leave a key out that the broker refuses for its size; a person has to look."""

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from services.ingest import domain
 from services.ingest.api import fields
-from shared import identity, ids
+from shared import identity, ids, telemetry
 from shared.contracts.purchases import Fulfilment, SalesChannel
 from shared.http.models import Request
 
@@ -179,6 +179,7 @@ class Purchase(Request):
                 identifier=identifier,
             ),
             imported=imported,
+            traceparent=telemetry.traceparent(),
         )
 
 

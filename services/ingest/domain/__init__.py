@@ -92,6 +92,8 @@ class Sale:
     """From ``canonical_hash``: tells a repeat from a conflict."""
     imported: bool = False
     """Taken over from another system: history, which can not be late."""
+    traceparent: str | None = None
+    """The request's trace, where one is kept: many requests share a commit."""
 
     @property
     def late(self) -> bool:

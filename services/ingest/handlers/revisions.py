@@ -52,7 +52,9 @@ def record(sale: domain.Sale, member_id: UUID | None) -> tuple[bytes, Outgoing]:
     )
     event = envelope.encode() + state + b"}"
     key = str(member_id or sale.receipt_id)
-    return state, Outgoing(TOPIC, key, event_id=sale.event_id, value=event)
+    return state, Outgoing(
+        TOPIC, key, event_id=sale.event_id, value=event, traceparent=sale.traceparent
+    )
 
 
 def recorded_late(receipt: purchases.Receipt) -> Outgoing:
