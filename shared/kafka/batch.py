@@ -70,6 +70,17 @@ class Target:
     context: Context
 
 
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of a batch, if its transaction commits."""
+
+    position: Position
+    """Where the partition stands after it."""
+    events: int
+    letters: Sequence[Letter]
+    handler_s: float | None
+
+
 def parse(topic: Topic, records: "Sequence[ConsumerRecord[bytes, bytes]]") -> list[Item]:
     """Parse records; what does not parse keeps its bytes and the reason."""
     return [_item(topic, record) for record in records]
@@ -95,8 +106,8 @@ def cause(record: "ConsumerRecord[bytes, bytes]") -> str | None:
     return None
 
 
-async def apply(tx: Tx, target: Target, batch: Batch, poison: Letter | None = None) -> Position:
-    """Apply ``batch`` in ``tx`` and return the partition's position after it.
+async def apply(tx: Tx, target: Target, batch: Batch, poison: Letter | None = None) -> Applied:
+    """Apply ``batch`` in ``tx``; ``count`` what it returns once ``tx`` is committed.
 
     ``poison``: the batch is one event that can not be applied, and this is its dead letter.
     Raises ``Fenced`` when another process has moved the offset.
@@ -108,12 +119,11 @@ async def apply(tx: Tx, target: Target, batch: Batch, poison: Letter | None = No
     # A re-read of what was applied, parked or dropped before changes nothing.
     events = list({event.id: event for event in reversed(fresh) if event.id in new}.values())[::-1]
     letters = [one for one in letters if one.event_id is None or one.event_id in new]
+    handler_s = None
     if events:
         started = perf_counter()
         await target.handler(tx, events, target.context)
-        metrics.handler_seconds.labels(target.group, batch.topic.name).observe(
-            perf_counter() - started
-        )
+        handler_s = perf_counter() - started
     if letters:
         await deadletters.append(tx, target.group, letters)
     last = batch.items[-1]
@@ -127,14 +137,14 @@ async def apply(tx: Tx, target: Target, batch: Batch, poison: Letter | None = No
         cluster=target.cluster,
         last_event_id=last_event_id,
     )
-    _count(target, batch, len(events), letters)
-    return replace(
+    position = replace(
         batch.position,
         next_offset=last.offset + 1,
         cluster_id=target.cluster,
         last_event_id=last_event_id,
         attempts=0,
     )
+    return Applied(position, len(events), letters, handler_s)
 
 
 async def _locked_parked_keys(tx: Tx, batch: Batch) -> set[bytes]:
@@ -217,13 +227,16 @@ async def _take_in(tx: Tx, fresh: Sequence[Event], letters: Sequence[Letter]) ->
     return {row[0] for row in inserted}
 
 
-def _count(target: Target, batch: Batch, applied: int, letters: Sequence[Letter]) -> None:
-    group, topic = target.group, batch.topic.name
+def count(group: str, batch: Batch, applied: Applied) -> None:
+    """Count and log what became of a batch; after its commit, or a rollback would count twice."""
+    topic = batch.topic.name
     metrics.batch_size.labels(group, topic).observe(len(batch.items))
-    metrics.events_total.labels(group, topic, "applied").inc(applied)
-    duplicates = len(batch.items) - applied - len(letters)
+    metrics.events_total.labels(group, topic, "applied").inc(applied.events)
+    duplicates = len(batch.items) - applied.events - len(applied.letters)
     metrics.events_total.labels(group, topic, "duplicate").inc(max(duplicates, 0))
-    for one in letters:
+    if applied.handler_s is not None:
+        metrics.handler_seconds.labels(group, topic).observe(applied.handler_s)
+    for one in applied.letters:
         metrics.dead_letters_total.labels(group, topic, one.reason).inc()
         logger.error(
             "dead_letter",

@@ -250,8 +250,8 @@ class Consumer:
         work = Batch(TOPICS[held.position.topic], held.position, items)
         try:
             async with self._context.db.transaction() as tx:
-                position = await batch.apply(tx, self._target(held.position.topic), work)
-                await self._settle_attempts(tx, held, position.next_offset, bugs=0)
+                applied = await batch.apply(tx, self._target(held.position.topic), work)
+                await self._settle_attempts(tx, held, applied.position.next_offset, bugs=0)
         except Exception as error:  # noqa: BLE001  _reason raises what is not the data's fault
             reason = await self._reason(held, error, suspicious=suspicious)
             if len(items) > 1:
@@ -260,7 +260,8 @@ class Consumer:
                 return
             await self._set_aside(held, work, reason, error)
         else:
-            held.position = position
+            held.position = applied.position
+            batch.count(self._service.name, work, applied)
 
     async def _settle_attempts(self, tx: Tx, held: Held, next_offset: int, *, bugs: int) -> None:
         """Carry the count of bugs in a row along, or end it; costs nothing where there is none."""
@@ -292,10 +293,11 @@ class Consumer:
         detail = error.detail if isinstance(error, Malformed) else type(error).__name__
         poison = batch.letter(work, work.items[0], reason, detail)
         async with self._context.db.transaction() as tx:
-            position = await batch.apply(tx, self._target(held.position.topic), work, poison)
-            await self._settle_attempts(tx, held, position.next_offset, bugs=bugs)
+            applied = await batch.apply(tx, self._target(held.position.topic), work, poison)
+            await self._settle_attempts(tx, held, applied.position.next_offset, bugs=bugs)
         attempts = RESTARTS_BEFORE_BISECT if bugs else 0
-        held.position = replace(position, attempts=attempts, bugs_in_a_row=bugs)
+        held.position = replace(applied.position, attempts=attempts, bugs_in_a_row=bugs)
+        batch.count(self._service.name, work, applied)
 
     def _target(self, topic: str) -> Target:
         handler = self._service.handlers[topic]
