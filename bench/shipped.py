@@ -124,6 +124,8 @@ async def shipped(infra: Infra) -> AsyncGenerator[Shipped]:
                 "TERMINAL_KEY": auth.new_key(),
                 "TERMINAL_STORE_ID": STORE,
                 "TERMINAL_ID": TERMINAL,
+                # One till asks for all that a process can do.
+                "INGEST_LIMIT_TERMINAL_PER_S": "1000000",
             },
         )
         try:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
-from shared import jobs, log, telemetry
+from shared import auth, jobs, log, telemetry
 from shared.db import open_database
 from shared.errors import Unavailable
 from shared.http import app as http_app
@@ -49,7 +49,15 @@ async def open_context(service: Service, process: str, stack: AsyncExitStack) ->
 async def _api(service: Service, context: Context, stop: asyncio.Event) -> None:
     settings = context.settings
     api = http_app.create_api(service, context)
-    await server.serve(api, settings.host, settings.port, stop=stop)
+    telling = asyncio.create_task(
+        auth.keep_telling(api.state.keyring.notes, service.name, context, stop)
+    )
+    telling.add_done_callback(lambda _: stop.set())
+    try:
+        await server.serve(api, settings.host, settings.port, stop=stop)
+    finally:
+        stop.set()
+        await telling
 
 
 async def _consumer(service: Service, context: Context, stop: asyncio.Event) -> None:

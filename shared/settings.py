@@ -51,6 +51,16 @@ class ServiceSettings(BaseSettings):
     consumer_stall_s: float = Field(default=60.0, gt=0)
     """The watchdog ends a consumer that has records waiting and made no progress for so long."""
     relay_batch_max: int = Field(default=2_000, ge=1, le=20_000)
+    credentials_stale_s: float = Field(default=30.0, ge=1)
+    """Keys of staff, marketers and admins are refused where what is known of keys is older."""
+    credential_report_s: float = Field(default=30.0, gt=0)
+    """How often a process tells which keys were used; ``last_used_at`` is as exact as this."""
+    limit_terminal_per_s: int = Field(default=1_000, ge=1)
+    """Requests a second of one key in one process; each 64 KiB of a body count as one more."""
+    limit_app_per_s: int = Field(default=5_000, ge=1)
+    limit_staff_per_s: int = Field(default=200, ge=1)
+    limit_marketer_per_s: int = Field(default=200, ge=1)
+    limit_admin_per_s: int = Field(default=5_000, ge=1)
 
     @field_validator("database_url", "migration_database_url")
     @classmethod

@@ -1,5 +1,5 @@
 """Which events ingest consumes."""
 
-from services.ingest.handlers import members
+from services.ingest.handlers import credentials, members
 
-HANDLERS = {"members": members.on_members}
+HANDLERS = {"members": members.on_members, "credential-uses": credentials.on_uses}

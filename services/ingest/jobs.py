@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from services.ingest import loyalty
 from services.ingest.context import IngestContext
-from services.ingest.handlers import changes, enrolments, interactions, members
+from services.ingest.handlers import changes, credentials, enrolments, interactions, members
 from services.ingest.store import changes as change_store
 from services.ingest.store import members as member_store
 from shared.db import Tx, run_unit
@@ -55,8 +55,14 @@ async def forget(context: IngestContext) -> None:
     await interactions.purge(context)
 
 
+async def beat(context: IngestContext) -> None:
+    """Let the services know that they miss no change of a key."""
+    await run_unit(context.db, lambda tx: credentials.beat(tx, at=context.clock.now()))
+
+
 JOBS = (
     Job("sweep", every_s=SWEEP_EVERY_S, run=sweep),
     Job("enrol", every_s=ENROL_EVERY_S, run=enrol),
     Job("forget", every_s=FORGET_EVERY_S, run=forget),
+    Job("heartbeat", every_s=credentials.HEARTBEAT_EVERY_S, run=beat),
 )

@@ -10,8 +10,17 @@ A route without ``require`` and without ``auth.public`` stops the service from s
 from shared.auth.caller import Caller
 from shared.auth.guard import Require, public, require
 from shared.auth.keys import ApiKey, new_key, parse_key
+from shared.auth.notes import keep_telling
 from shared.auth.ring import Keyring
-from shared.auth.spread import Grant, announcement, bootstrap, on_credentials, upsert
+from shared.auth.spread import (
+    Grant,
+    announcement,
+    beat,
+    bootstrap,
+    heartbeat,
+    on_credentials,
+    upsert,
+)
 from shared.contracts.credentials import Role
 
 __all__ = [
@@ -22,7 +31,10 @@ __all__ = [
     "Require",
     "Role",
     "announcement",
+    "beat",
     "bootstrap",
+    "heartbeat",
+    "keep_telling",
     "new_key",
     "on_credentials",
     "parse_key",

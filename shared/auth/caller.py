@@ -1,6 +1,7 @@
 """Who is calling, once the key has been verified."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from shared.contracts.credentials import Role
 from shared.errors import Refused
@@ -14,6 +15,10 @@ class Caller:
     role: Role
     store_id: str | None = None
     terminal_id: str | None = None
+    note_refusal: Callable[[str, str, str | None], None] | None = field(
+        default=None, repr=False, compare=False
+    )
+    """Takes key, store and terminal of a call that is refused below, for the audit."""
 
     def check_terminal(self, store_id: str, terminal_id: str | None = None) -> None:
         """Raise ``Refused`` (403) if a terminal's key speaks for another store or terminal.
@@ -31,6 +36,8 @@ class Caller:
             and terminal_id != self.terminal_id
         )
         if other_store or other_terminal:
+            if self.note_refusal:
+                self.note_refusal(self.key_id, store_id, terminal_id)
             raise Refused(
                 "wrong_terminal", "This key belongs to another store or terminal.", status=403
             )

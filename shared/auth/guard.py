@@ -1,5 +1,7 @@
 """``require``: the FastAPI dependency that lets a request in, or not."""
 
+import contextlib
+import ipaddress
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -11,6 +13,7 @@ from fastapi.security.base import SecurityBase
 from shared import metrics
 from shared.auth.caller import Caller
 from shared.auth.keys import parse_key
+from shared.auth.rates import Rates
 from shared.auth.ring import Keyring
 from shared.contracts.credentials import Role
 from shared.errors import Refused
@@ -18,6 +21,7 @@ from shared.errors import Refused
 FAILURES_PER_WINDOW = 20
 WINDOW_S = 60.0
 TRACKED_MAX = 10_000
+IPV6_PREFIX = 64
 
 _BEARER = b"bearer "
 _LONGEST_HEADER = 256
@@ -39,13 +43,22 @@ class Require(SecurityBase):
         """Return the caller; raises ``Refused`` 401, 403 or 429, or ``Unavailable``."""
         state = request.app.state
         ring: Keyring = state.keyring
-        presented = _bearer(request)
-        found = await ring.verify(presented, state.context.clock.now()) if presented else "missing"
+        rates: Rates = state.rates
+        now = state.context.clock.now()
+        presented, body_bytes = _shown(request)
+        found = await ring.verify(presented, now) if presented else "missing"
+        failures: Failures = state.auth_failures
+        if found == "unknown" and presented and not failures.limited(_address(request)):
+            # Made a moment ago, perhaps: rotation must not wait for the next refresh.
+            await ring.catch_up()
+            found = await ring.verify(presented, now)
         if isinstance(found, str):
-            raise _refusal(request, state.auth_failures, found)
-        ring.check_fresh(found.role)
+            raise _refusal(request, failures, found)
+        rates.count(found.caller, body_bytes)
+        ring.check_fresh(found.role, now)
         if found.role not in self.roles:
             raise Refused("forbidden", "This key's role does not allow this call.", status=403)
+        ring.notes.used(found.key_id, now)
         return found.caller
 
 
@@ -67,14 +80,28 @@ def is_guarded(call: Callable[..., Any] | None) -> bool:
     return isinstance(call, Require) or call is _anyone
 
 
-def _bearer(request: Request) -> bytes | None:
+def _shown(request: Request) -> tuple[bytes | None, int]:
+    """Return the key that a request shows, if any, and how long it says that its body is."""
+    presented: bytes | None = None
+    body_bytes = 0
     for name, value in request.scope["headers"]:
         if name == b"authorization":
-            if len(value) > _LONGEST_HEADER or value[: len(_BEARER)].lower() != _BEARER:
-                return None
-            presented: bytes = value[len(_BEARER) :].strip()
-            return presented
-    return None
+            well_formed = len(value) <= _LONGEST_HEADER and value[:7].lower() == _BEARER
+            presented = value[len(_BEARER) :].strip() if well_formed else None
+        elif name == b"content-length":
+            body_bytes = int(value)
+    return presented, body_bytes
+
+
+def _address(request: Request) -> str:
+    """Name where a request comes from; of IPv6 the network, of which one caller has all."""
+    client = request.scope.get("client")
+    text = str(client[0]) if client else ""
+    if ":" in text:
+        # A name that a proxy gave is taken as it is.
+        with contextlib.suppress(ValueError):
+            text = str(ipaddress.ip_network((text.partition("%")[0], IPV6_PREFIX), strict=False))
+    return f"address {text}"
 
 
 def _refusal(request: Request, failures: "Failures", reason: str) -> Refused:
@@ -83,9 +110,8 @@ def _refusal(request: Request, failures: "Failures", reason: str) -> Refused:
     A valid key always passes, however many failures its address has: one broken till must not
     lock out its shop, nor a stranger a till whose key id he has seen.
     """
-    client = request.scope.get("client")
-    subjects = [f"address {client[0] if client else ''}"]
-    key = parse_key((_bearer(request) or b"").decode("latin-1"))
+    subjects = [_address(request)]
+    key = parse_key((_shown(request)[0] or b"").decode("latin-1"))
     if key is not None:
         subjects.append(f"key {key.key_id}")
     waits = [failures.count(subject) for subject in subjects]
@@ -109,6 +135,11 @@ class Failures:
         """Start at zero."""
         self._monotonic = monotonic
         self._windows: dict[str, tuple[float, int]] = {}
+
+    def limited(self, subject: str) -> bool:
+        """Whether a subject has failed too often within this window."""
+        started, failures = self._windows.get(subject, (0.0, 0))
+        return failures >= FAILURES_PER_WINDOW and self._monotonic() - started < WINDOW_S
 
     def count(self, subject: str) -> float:
         """Add one failure; return how many seconds to wait, 0 while within the limit."""

@@ -9,9 +9,17 @@ from sqlalchemy.dialects.postgresql import insert
 
 from shared import ids
 from shared.auth.keys import parse_key
-from shared.contracts.credentials import CredentialChanged, CredentialState, Role
+from shared.contracts.credentials import (
+    CredentialChanged,
+    CredentialEvent,
+    CredentialHeartbeat,
+    CredentialState,
+    Heartbeat,
+    Role,
+)
 from shared.db import Tx, bulk
-from shared.db.plumbing import credential
+from shared.db.plumbing import credential, credential_heartbeat
+from shared.service import Context
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +66,28 @@ def announcement(state: CredentialState, at: datetime) -> CredentialChanged:
     return CredentialChanged(id=ids.new_id(), source="perennial/ingest", time=at, data=state)
 
 
-async def on_credentials(tx: Tx, events: Sequence[CredentialChanged], context: object) -> None:  # noqa: ARG001  a handler's signature
+def heartbeat(at: datetime, every_s: int) -> CredentialHeartbeat:
+    """Return the event that tells services that they know of every change up to ``at``."""
+    told = Heartbeat(every_s=every_s)
+    return CredentialHeartbeat(id=ids.new_id(), source="perennial/ingest", time=at, data=told)
+
+
+async def on_credentials(tx: Tx, events: Sequence[CredentialEvent], context: Context) -> None:
     """Follow the ``credentials`` topic; lower versions, which may come late, are ignored."""
-    await upsert(tx, [event.data for event in events])
+    await upsert(tx, [event.data for event in events if isinstance(event, CredentialChanged)])
+    beats = [event.time for event in events if isinstance(event, CredentialHeartbeat)]
+    if beats:
+        # A clock of ingest's that is ahead must not keep stale keys alive for so long.
+        await beat(tx, min(max(beats), context.clock.now()))
+
+
+async def beat(tx: Tx, at: datetime) -> None:
+    """Keep the time of the newest heartbeat; an older one, which may come late, changes nothing."""
+    statement = insert(credential_heartbeat).values(singleton=True, beat_at=at)
+    newest = sa.func.greatest(credential_heartbeat.c.beat_at, statement.excluded.beat_at)
+    await tx.execute(
+        statement.on_conflict_do_update(index_elements=["singleton"], set_={"beat_at": newest})
+    )
 
 
 _COLUMNS: Mapping[str, "sa.types.TypeEngine[object]"] = {

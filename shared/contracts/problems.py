@@ -34,6 +34,9 @@ PLUMBING: Mapping[str, Code] = {
     "too_many_failures": Code(
         429, "Too many failures", "Wait for `Retry-After` seconds, then use a valid key."
     ),
+    "too_many_requests": Code(
+        429, "Too many requests", "Wait for `Retry-After` seconds; a batch counts by its size."
+    ),
     "forbidden": Code(403, "Forbidden", "Use a key whose role allows this call."),
     "wrong_terminal": Code(
         403, "Wrong terminal", "Use the key of the store and terminal that the body names."
@@ -129,6 +132,9 @@ BUSINESS: Mapping[str, Code] = {
     "unstorable": Code(422, "Not storable", "Correct the values; nothing was written."),
     "event_not_found": Code(404, "No such event", "Use the `event_id` of an answer."),
     "credential_not_found": Code(404, "No such key", "List the keys."),
+    "too_many_keys": Code(
+        409, "Two keys are active", "Revoke one of `active`; then make the new one."
+    ),
     "draining": Code(503, "Ending", "Repeat the same request; another process answers."),
     "commit_unknown": Code(
         503, "Took too long", "It may or may not have been done: repeat the same request."

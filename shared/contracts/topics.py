@@ -7,7 +7,7 @@ from pydantic import Discriminator, TypeAdapter
 
 from shared.contracts import structs
 from shared.contracts.catalogue import CatalogueEvent
-from shared.contracts.credentials import CredentialChanged
+from shared.contracts.credentials import CredentialEvent, CredentialUsed
 from shared.contracts.envelope import Event
 from shared.contracts.interactions import InteractionEvent
 from shared.contracts.loyalty import LoyaltyEvent
@@ -100,7 +100,19 @@ TOPICS: dict[str, Topic] = {
             get_args(CatalogueEvent),
             key="store:<store_id> or sku:<sku>",
         ),
-        Topic("credentials", ("ingest",), (CredentialChanged,), key="key id"),
+        Topic(
+            "credentials",
+            ("ingest",),
+            get_args(CredentialEvent),
+            key="key id, or heartbeat",
+        ),
+        Topic(
+            "credential-uses",
+            ("ingest", "loyalty", "offers", "notify"),
+            (CredentialUsed,),
+            key="key id",
+            retention_days=7,
+        ),
         Topic("loyalty", ("loyalty",), get_args(LoyaltyEvent), key="member id", retention_days=28),
         Topic("offers", ("offers",), get_args(OfferEvent), key="member id", retention_days=28),
         Topic("messages", ("notify",), get_args(MessageEvent), key="member id", retention_days=14),

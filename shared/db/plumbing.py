@@ -136,6 +136,17 @@ credential = sa.Table(
 )
 """Hashed API keys: ingest's rows are the truth, the others' follow the ``credentials`` topic."""
 
+FOLLOWERS = sa.MetaData()
+
+credential_heartbeat = sa.Table(
+    "credential_heartbeat",
+    FOLLOWERS,
+    sa.Column("singleton", sa.Boolean, primary_key=True),
+    sa.Column("beat_at", sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint("singleton", name="credential_heartbeat_is_one_row"),
+)
+"""Up to when a service that follows ``credentials`` knows every change; not in ingest."""
+
 idempotency = sa.Table(
     "idempotency",
     PLUMBING,
@@ -160,6 +171,16 @@ def create_v1(op: Any) -> None:  # noqa: ANN401  ``alembic.op`` is a module
         "ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0, "
         "autovacuum_vacuum_threshold = 20000, autovacuum_analyze_scale_factor = 0.02)"
     )
+
+
+def create_heartbeat(op: Any) -> None:  # noqa: ANN401  as above
+    """Create what a service that follows ``credentials`` keeps of ingest's heartbeat."""
+    FOLLOWERS.create_all(op.get_bind(), checkfirst=False)
+
+
+def drop_heartbeat(op: Any) -> None:  # noqa: ANN401  as above
+    """Drop it again."""
+    FOLLOWERS.drop_all(op.get_bind(), checkfirst=False)
 
 
 def drop_v1(op: Any) -> None:  # noqa: ANN401  as above

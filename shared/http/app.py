@@ -16,6 +16,7 @@ from starlette.responses import Response
 from shared import metrics, telemetry
 from shared.auth import Keyring
 from shared.auth.guard import Failures, is_guarded
+from shared.auth.rates import Rates
 from shared.db import Database
 from shared.errors import PerennialError
 from shared.http import deadletters, health, problem
@@ -62,9 +63,15 @@ def create_api(service: Service, context: Context, *, limits: Limits | None = No
     """
     app = _application(service)
     app.state.context = context
-    app.state.keyring = Keyring(context.db)
+    settings = context.settings
+    app.state.keyring = Keyring(
+        context.db,
+        follows="credentials" in service.handlers,
+        stale_s=settings.credentials_stale_s,
+    )
+    app.state.rates = Rates(settings)
     app.state.auth_failures = Failures()
-    if context.settings.environment == "production":
+    if settings.environment == "production":
         app.openapi_url = app.docs_url = app.redoc_url = None
     readiness = Readiness(health.database_check(service, context.db))
     app.include_router(health.routes(readiness, service.name))

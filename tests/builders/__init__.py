@@ -23,7 +23,7 @@ from tests.builders.events import (
     store_changed,
     tier_changed,
 )
-from tests.builders.made import CURRENCY, MEMBER, NOW, STORE, TERMINAL
+from tests.builders.made import CURRENCY, FRESH, MEMBER, NOW, STORE, TERMINAL
 from tests.builders.purchases import (
     line,
     purchase_amended,
@@ -37,6 +37,7 @@ from tests.builders.purchases import (
 
 __all__ = [
     "CURRENCY",
+    "FRESH",
     "MEMBER",
     "NOW",
     "STORE",

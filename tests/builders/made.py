@@ -8,6 +8,8 @@ from shared import ids
 from shared.contracts.envelope import Contract, Event
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+FRESH = datetime(2100, 1, 1, tzinfo=UTC)
+"""A heartbeat of ingest's that is not stale at whatever time a test's clock says."""
 MEMBER = UUID("01936d5a-0000-7000-8000-000000000001")
 STORE, TERMINAL, CURRENCY = "0042", "0042-03", "USD"
 

@@ -1,6 +1,8 @@
 """``/v1/credentials``: API keys, made and revoked by admins."""
 
-from typing import Self
+from dataclasses import asdict
+from datetime import datetime
+from typing import Literal, Self
 
 from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, model_validator
@@ -18,6 +20,7 @@ from shared.http.pages import Cursor, CursorText, Limit, Page
 
 router = APIRouter(prefix="/v1/credentials", tags=["credentials"])
 _cursor = Cursor(str)
+_audit_cursor = Cursor(int)
 
 
 class CredentialBody(Request):
@@ -28,7 +31,9 @@ class CredentialBody(Request):
     store_id: fields.Code | None = None
     terminal_id: fields.Code | None = None
     not_before: fields.Instant | None = None
+    """Refused before this instant; at once where there is none."""
     expires_at: fields.Instant | None = None
+    """Refused from this instant on; never where there is none."""
 
     @model_validator(mode="after")
     def _scope_fits_the_role(self) -> Self:
@@ -40,6 +45,12 @@ class CredentialBody(Request):
         if self.role != "terminal" and not unscoped:
             message = "only a terminal's key has store_id and terminal_id"
             raise PydanticCustomError("scope", message)
+        return self
+
+    @model_validator(mode="after")
+    def _lasts_a_while(self) -> Self:
+        if self.not_before and self.expires_at and self.expires_at <= self.not_before:
+            raise PydanticCustomError("lifetime", "expires_at must be after not_before")
         return self
 
 
@@ -54,6 +65,26 @@ class Credential(BaseModel):
     not_before: AwareDatetime | None
     expires_at: AwareDatetime | None
     revoked_at: AwareDatetime | None
+    last_used_at: AwareDatetime | None = None
+    """When it was last used in any service, half a minute old at most; null where it never was."""
+
+
+class AuditEntry(BaseModel):
+    """Something that happened to a key."""
+
+    at: AwareDatetime
+    action: Literal["made", "given", "revoked", "refused"]
+    """``given``: by the environment; ``refused``: it spoke for another store or terminal."""
+    key_id: str
+    by_key_id: str | None
+    """The key that made or revoked it."""
+    service: str
+    """Where it happened."""
+    role: str | None
+    store_id: str | None
+    """The key's own; for ``refused`` the one it spoke for, null for the rest of many."""
+    terminal_id: str | None
+    attempts: int
 
 
 class NewCredential(Credential):
@@ -64,8 +95,11 @@ class NewCredential(Credential):
 
 
 @router.post("", status_code=201)
-async def create_credential(body: CredentialBody, _: Admin, context: Ingest) -> NewCredential:
-    """Make a key. A lost answer is no harm: make another, revoke the first.
+async def create_credential(body: CredentialBody, caller: Admin, context: Ingest) -> NewCredential:
+    """Make a key; a terminal has at most two that are active, the old one and its successor.
+
+    It works here at once, and in the other services within seconds. A lost answer is no harm:
+    revoke the key that the list shows, and make another.
 
     It takes no ``Idempotency-Key``: to replay the answer, the key would have to be stored.
     """
@@ -87,7 +121,7 @@ async def create_credential(body: CredentialBody, _: Admin, context: Ingest) -> 
     )
 
     async def unit(tx: Tx) -> None:
-        await credentials.create(tx, state, at=context.clock.now())
+        await credentials.create(tx, state, by=caller.key_id, at=context.clock.now())
 
     await run_unit(context.db, unit)
     return NewCredential(**_shown(state).model_dump(), key=key)
@@ -97,21 +131,39 @@ async def create_credential(body: CredentialBody, _: Admin, context: Ingest) -> 
 async def list_credentials(
     _: Admin, context: Ingest, limit: Limit = 50, cursor: CursorText = None
 ) -> Page[Credential]:
-    """List keys, revoked ones too; never the keys themselves."""
+    """List keys, revoked ones too, with their last use; never the keys themselves."""
     async with context.db.transaction() as tx:
-        states = await store.list_credentials(tx, after=_cursor.decode(cursor), limit=limit + 1)
-    return _cursor.page([_shown(one) for one in states], limit, lambda shown: shown.key_id)
+        found = await store.list_credentials(tx, after=_cursor.decode(cursor), limit=limit + 1)
+    return _cursor.page([_shown(*one) for one in found], limit, lambda shown: shown.key_id)
 
 
 @router.delete("/{key_id}")
-async def revoke_credential(key_id: str, _: Admin, context: Ingest) -> Credential:
+async def revoke_credential(key_id: str, caller: Admin, context: Ingest) -> Credential:
     """Revoke a key for good; it stops working everywhere within seconds."""
 
     async def unit(tx: Tx) -> CredentialState:
-        return await credentials.revoke(tx, key_id, at=context.clock.now())
+        return await credentials.revoke(tx, key_id, by=caller.key_id, at=context.clock.now())
 
     return _shown(await run_unit(context.db, unit))
 
 
-def _shown(state: CredentialState) -> Credential:
-    return Credential.model_validate(state.model_dump(include=set(Credential.model_fields)))
+@router.get(":audit")
+async def list_credential_audit(
+    _: Admin,
+    context: Ingest,
+    key_id: fields.Code | None = None,
+    limit: Limit = 50,
+    cursor: CursorText = None,
+) -> Page[AuditEntry]:
+    """List what happened to keys, newest first: made, revoked, refused at another store."""
+    before = _audit_cursor.decode(cursor)
+    async with context.db.transaction() as tx:
+        rows = await store.list_audit(tx, key_id=key_id, before=before, limit=limit + 1)
+    page = _audit_cursor.page(rows, limit, lambda row: row[0])
+    shown = [AuditEntry.model_validate(asdict(row)) for _, row in page.data]
+    return Page(data=shown, next_cursor=page.next_cursor)
+
+
+def _shown(state: CredentialState, last_used_at: datetime | None = None) -> Credential:
+    shown = state.model_dump(include=set(Credential.model_fields))
+    return Credential.model_validate(shown | {"last_used_at": last_used_at})

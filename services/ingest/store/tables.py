@@ -158,6 +158,36 @@ member_identifier = sa.Table(
 events may arrive in either order, so for a moment it can have two; the later link counts."""
 sa.Index("member_identifier_member", member_identifier.c.member_id)
 
+credential_audit = sa.Table(
+    "credential_audit",
+    METADATA,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    _instant("at"),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("key_id", sa.Text, nullable=False),
+    sa.Column("by_key_id", sa.Text, nullable=True),
+    sa.Column("service", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=True),
+    sa.Column("store_id", sa.Text, nullable=True),
+    sa.Column("terminal_id", sa.Text, nullable=True),
+    sa.Column("attempts", sa.BigInteger, nullable=False, server_default="1"),
+    sa.CheckConstraint(
+        "action IN ('made', 'given', 'revoked', 'refused')", name="credential_audit_action"
+    ),
+)
+"""What happened to keys; rows are only ever added. ``given`` is a key of the environment, which
+nobody made; ``refused`` is a call for another store or terminal, which ``store_id`` names (none:
+for several others)."""
+sa.Index("credential_audit_key", credential_audit.c.key_id, credential_audit.c.id)
+
+credential_use = sa.Table(
+    "credential_use",
+    METADATA,
+    sa.Column("key_id", sa.Text, primary_key=True),
+    _instant("last_used_at"),
+)
+"""When each key was last used, anywhere; told in batches by ``credential-uses``."""
+
 store = sa.Table(
     "store",
     METADATA,

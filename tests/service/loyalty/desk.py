@@ -21,7 +21,7 @@ from shared.contracts.topics import TOPICS
 from shared.db import Database, run_unit
 from shared.db.plumbing import outbox
 from shared.http.app import create_api
-from tests.builders import NOW
+from tests.builders import FRESH, NOW
 from tests.unit.loyalty import programmes
 
 IDENTITY_KEY = "ab" * 32
@@ -80,6 +80,7 @@ class Desk:
     async def client(self, role: auth.Role = "app") -> AsyncGenerator[httpx.AsyncClient]:
         """Open a client that calls the service's HTTP application with a key of ``role``."""
         async with self.db.transaction() as tx:
+            await auth.beat(tx, FRESH)
             await auth.bootstrap(
                 tx, [Grant(key, owner, f"test {owner}", "0042") for owner, key in KEYS.items()]
             )

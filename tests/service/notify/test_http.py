@@ -61,6 +61,7 @@ async def call(notify: Notify) -> AsyncIterator[Caller]:
     """Call notify by its real ASGI application."""
     keys: dict[Role, str] = {role: auth.new_key() for role in ROLES}
     async with notify.db.transaction() as tx:
+        await auth.beat(tx, builders.FRESH)
         await auth.bootstrap(tx, [auth.Grant(key, role, role) for role, key in keys.items()])
     api = create_api(app.service(), notify.context)
     transport = httpx.ASGITransport(api, raise_app_exceptions=False)

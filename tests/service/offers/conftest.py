@@ -9,7 +9,7 @@ from services.offers import app
 from shared import auth
 from shared.contracts.credentials import Role
 from shared.http.app import create_api
-from tests.builders import STORE, TERMINAL
+from tests.builders import FRESH, STORE, TERMINAL
 from tests.conftest import MakeDatabase
 from tests.service.offers.shop import Shop
 
@@ -58,6 +58,7 @@ async def make_caller(shop: Shop) -> AsyncIterator[Caller]:
         for role, key in keys.items()
     ]
     async with shop.db.transaction() as tx:
+        await auth.beat(tx, FRESH)
         await auth.bootstrap(tx, grants)
     api = create_api(app.service(), shop.context)
     transport = httpx.ASGITransport(api, raise_app_exceptions=False)

@@ -1,17 +1,20 @@
 """Who may call, on a real credential table."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 import sqlalchemy as sa
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
 from sqlalchemy import event
 
 from shared import auth
-from shared.auth import Caller, Grant, Keyring
+from shared.auth import Caller, Grant, Keyring, keys
 from shared.auth.guard import FAILURES_PER_WINDOW
+from shared.auth.rates import BYTES_PER_REQUEST, Rates
 from shared.auth.ring import OVERLAP_S, REFRESH_S, STALE_S
 from shared.clock import FixedClock
 from shared.contracts.credentials import CredentialState
@@ -19,7 +22,8 @@ from shared.db import Database, open_database
 from shared.db.plumbing import credential
 from shared.errors import Refused, Unavailable
 from shared.http.app import create_api, openapi
-from shared.service import Service
+from shared.service import Context, Service
+from shared.settings import ServiceSettings
 from tests.service.shared import guestbook
 from tests.service.shared.conftest import TILL, bearer, in_process
 
@@ -139,6 +143,66 @@ async def test_failures_are_limited_and_a_valid_key_still_passes(db: Database) -
     assert valid.status_code == 200
 
 
+async def status_from(app: FastAPI, address: str, key: str) -> int:
+    """Return the status of a call from ``address``."""
+    transport = httpx.ASGITransport(app, client=(address, 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://guestbook") as client:
+        return (await client.get("/v1/me", headers=bearer(key))).status_code
+
+
+async def test_failures_count_per_key_id_wherever_they_come_from(db: Database) -> None:
+    app = create_api(guestbook.service(), guestbook.context(db))
+    body = TILL[:17] + auth.new_key()[17:-6]
+    guess = body + keys._checksum(body)
+    addresses = [f"192.0.2.{n}" for n in range(FAILURES_PER_WINDOW + 1)]
+    statuses = [await status_from(app, address, guess) for address in addresses]
+    assert statuses == [401] * FAILURES_PER_WINDOW + [429]
+    assert await status_from(app, addresses[0], TILL) == 200
+
+
+async def test_failures_count_per_network_of_ipv6(db: Database) -> None:
+    app = create_api(guestbook.service(), guestbook.context(db))
+    addresses = [f"2001:db8::{n:x}" for n in range(FAILURES_PER_WINDOW + 1)]
+    statuses = [await status_from(app, address, "nonsense") for address in addresses]
+    assert statuses == [401] * FAILURES_PER_WINDOW + [429]
+    assert await status_from(app, "2001:db8:0:1::1", "nonsense") == 401
+
+
+async def test_a_key_made_a_moment_ago_works_at_once(db: Database) -> None:
+    app = create_api(guestbook.service(), guestbook.context(db))
+    async with in_process(app) as client:
+        for _ in range(5):
+            assert (await client.get("/v1/me", headers=bearer(TILL))).status_code == 200
+            fresh = await make_key(db, "terminal")
+            assert (await client.get("/v1/me", headers=bearer(fresh))).status_code == 200
+
+
+async def test_a_key_above_its_rate_waits_and_others_go_on(db: Database) -> None:
+    context = guestbook.context(db)
+    settings = context.settings.model_copy(update={"limit_terminal_per_s": 5})
+    app = create_api(guestbook.service(), replace(context, settings=settings))
+    other, large = await make_key(db, "terminal"), await make_key(db, "terminal")
+    async with in_process(app) as client:
+        answers = [await client.get("/v1/me", headers=bearer(TILL)) for _ in range(6)]
+        assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+        told = answers[-1].json()
+        assert (told["code"], told["limit_per_s"]) == ("too_many_requests", 5)
+        assert answers[-1].headers["Retry-After"] == "1"
+        assert (await client.get("/v1/me", headers=bearer(other))).status_code == 200
+        # 192 KiB count as four requests: one fits, and of a second nothing.
+        headers = bearer(large) | {"Content-Length": str(3 * BYTES_PER_REQUEST)}
+        sizes = [(await client.get("/v1/me", headers=headers)).status_code for _ in range(2)]
+        assert sizes == [200, 429]
+
+
+async def test_a_body_larger_than_a_second_s_share_fits_an_empty_window() -> None:
+    settings = ServiceSettings(database_url="postgresql://unused", limit_terminal_per_s=5)
+    rates = Rates(settings)
+    rates.count(Caller("k", "terminal"), 32 * 1024 * 1024)
+    with pytest.raises(Refused):
+        rates.count(Caller("k", "terminal"), 0)
+
+
 async def test_revoked_key_stops_working_within_the_refresh(db: Database) -> None:
     watch = Watch()
     ring = Keyring(db, monotonic=watch)
@@ -158,13 +222,46 @@ async def test_tills_outlive_the_database_and_desks_do_not(db: Database) -> None
     ring._db = open_nowhere()
     watch.now += STALE_S - 1
     assert not isinstance(await ring.verify(desk.encode(), NOW), str)
-    ring.check_fresh("admin")
+    ring.check_fresh("admin", NOW)
     watch.now += 2
     assert not isinstance(await ring.verify(TILL.encode(), NOW), str)
-    ring.check_fresh("terminal")
+    ring.check_fresh("terminal", NOW)
     for role in ("staff", "marketer", "admin"):
         with pytest.raises(Unavailable):
-            ring.check_fresh(role)
+            ring.check_fresh(role, NOW)
+
+
+async def test_a_stale_heartbeat_stops_desks_and_leaves_tills_alone(db: Database) -> None:
+    desk = await make_key(db, "admin")
+    ring = Keyring(db, follows=True, stale_s=30)
+    seconds = timedelta(seconds=1)
+
+    async def passes(now: datetime) -> bool:
+        assert not isinstance(await ring.verify(desk.encode(), now), str)
+        await ring.catch_up()
+        ring.check_fresh("terminal", now)
+        ring.check_fresh("app", now)
+        try:
+            ring.check_fresh("admin", now)
+        except Unavailable:
+            return False
+        return True
+
+    async def beat(*times: datetime) -> None:
+        beats = [auth.heartbeat(at, 10) for at in times]
+        async with db.transaction() as tx:
+            await auth.on_credentials(tx, beats, follower(db))
+
+    assert not await passes(NOW)
+    await beat(NOW - 20 * seconds, NOW - 10 * seconds)
+    assert await passes(NOW + 20 * seconds)
+    assert not await passes(NOW + 21 * seconds)
+    await beat(NOW - 100 * seconds)
+    assert await passes(NOW + 20 * seconds)
+    # Ingest's clock is an hour ahead: what arrived now is good from now, and no longer.
+    await beat(NOW + HOUR)
+    assert await passes(NOW + 30 * seconds)
+    assert not await passes(NOW + 31 * seconds)
 
 
 async def test_without_a_first_look_at_the_table_nobody_passes() -> None:
@@ -199,12 +296,18 @@ def state(key_id: str, version: int, label: str) -> CredentialState:
     )
 
 
+def follower(db: Database) -> Context:
+    """Return a context of a service that follows the topic."""
+    return guestbook.context(db, FixedClock(NOW))
+
+
 async def test_followers_keep_the_highest_version_in_any_order(db: Database) -> None:
     versions = [state("b", 2, "two"), state("a", 1, "one"), state("b", 3, "three")]
     late = [state("b", 1, "late"), state("a", 1, "again")]
     for batch in (versions, late, versions):
+        told = [auth.announcement(one, NOW) for one in batch]
         async with db.transaction() as tx:
-            await auth.on_credentials(tx, [auth.announcement(one, NOW) for one in batch], None)
+            await auth.on_credentials(tx, told, follower(db))
     async with db.transaction() as tx:
         rows = await tx.execute(
             sa.select(credential.c.key_id, credential.c.label)
@@ -212,7 +315,7 @@ async def test_followers_keep_the_highest_version_in_any_order(db: Database) -> 
             .order_by(credential.c.key_id)
         )
         assert [tuple(row) for row in rows] == [("a", "one"), ("b", "three")]
-        await auth.on_credentials(tx, [], None)
+        await auth.on_credentials(tx, [], follower(db))
 
 
 async def test_bootstrap_adds_what_is_new_and_brings_nothing_back(db: Database) -> None:

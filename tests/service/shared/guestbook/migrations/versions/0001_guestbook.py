@@ -12,6 +12,7 @@ down_revision = None
 def upgrade() -> None:
     """Create everything."""
     plumbing.create_v1(op)
+    plumbing.create_heartbeat(op)
     op.create_table(
         "note",
         sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
@@ -22,4 +23,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop everything."""
     op.drop_table("note")
+    plumbing.drop_heartbeat(op)
     plumbing.drop_v1(op)

@@ -1,0 +1,18 @@
+"""Know how fresh the copy of the API keys is."""
+
+from alembic import op
+
+from shared.db import plumbing
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Make room for ingest's heartbeat."""
+    plumbing.create_heartbeat(op)
+
+
+def downgrade() -> None:
+    """Forget it."""
+    plumbing.drop_heartbeat(op)
