@@ -20,6 +20,7 @@ from tests.broker.conftest import until
 
 CHECKOUT = Path(__file__).parents[2]
 STOP_S = 30.0
+READY_S = 120.0
 MakeUrl = Callable[[str], Awaitable[str]]
 
 
@@ -31,8 +32,8 @@ class Fleet:
     environ: dict[str, str]
     keys: dict[str, str]
     urls: dict[str, str] = field(default_factory=dict[str, str])
-    running: list["subprocess.Popen[bytes]"] = field(
-        default_factory=list["subprocess.Popen[bytes]"]
+    running: dict[str, "subprocess.Popen[bytes]"] = field(
+        default_factory=dict[str, "subprocess.Popen[bytes]"]
     )
 
     def start(self, service: str, process: str) -> "subprocess.Popen[bytes]":
@@ -45,15 +46,20 @@ class Fleet:
                 stdout=log,
                 stderr=log,
             )
-        self.running.append(started)
+        self.running[f"{service}-{process}"] = started
         return started
 
+    def process(self, service: str, process: str) -> "subprocess.Popen[bytes]":
+        """Return what was started."""
+        return self.running[f"{service}-{process}"]
+
     async def start_all(self, *names: str) -> None:
-        """Start ``service-process`` each, and wait until the apis are ready."""
+        """Start ``service-process`` each, and wait until those that serve are ready."""
         for name in names:
             self.start(*name.split("-"))
-        for service in {name.partition("-")[0] for name in names if name.endswith("-api")}:
-            await until(lambda service=service: self._ready(service), deadline_s=60)
+        serving = {name.partition("-")[0] for name in names if name.endswith(("-api", "-all"))}
+        for service in serving:
+            await until(lambda service=service: self._ready(service), deadline_s=READY_S)
 
     async def _ready(self, service: str) -> bool:
         try:
@@ -83,13 +89,15 @@ class Fleet:
 
     async def stop(self) -> None:
         """End everything, at once and then for certain."""
-        for each in self.running:
+        for each in self.running.values():
             each.terminate()
         try:
             async with asyncio.timeout(STOP_S):
-                await asyncio.gather(*(asyncio.to_thread(each.wait) for each in self.running))
+                await asyncio.gather(
+                    *(asyncio.to_thread(each.wait) for each in self.running.values())
+                )
         except TimeoutError:
-            for each in self.running:
+            for each in self.running.values():
                 each.kill()
 
 
