@@ -64,7 +64,7 @@ bench: $(READY) java ## throughput and latency, as ratios on this machine
 
 # --- what CI checks, fastest first ------------------------------------------------------------
 
-.PHONY: check fmt lint imports deps types generated lock events openapi
+.PHONY: check fmt lint imports deps types generated lock events openapi client
 check: lint imports deps generated types lock ## everything that CI checks before it tests
 
 fmt: $(READY) ## format, and fix what can be fixed by itself
@@ -85,12 +85,20 @@ deps: $(READY) ## dependencies declared equal dependencies used
 types: $(READY) ## basedpyright, strict
 	@.venv/bin/basedpyright
 
-generated: $(READY) # docs/events and docs/openapi are what the code says
+CLIENT := clients/python/src/perennial_client/ingest
+GENERATE = PATH="$(CURDIR)/.venv/bin:$$PATH" openapi-python-client generate --meta none --overwrite \
+	--path docs/openapi/ingest.json --config clients/python/generator.yaml --output-path
+
+generated: $(READY) # docs/events, docs/openapi and the client are what the code says
 	@$(PY) -m shared.contracts.publish --check
 	@for service in $(SERVICES); do \
 		$(PY) -m services.$$service openapi | diff -u docs/openapi/$$service.json - \
 		|| { echo "docs/openapi/$$service.json is stale: run 'make openapi'"; exit 1; }; \
 	done
+	@fresh="$$(mktemp -d)"; trap 'rm -rf "$$fresh"' EXIT; \
+	$(GENERATE) "$$fresh/ingest" >/dev/null; \
+	diff -ru --exclude __pycache__ $(CLIENT) "$$fresh/ingest" \
+		|| { echo "$(CLIENT) is stale: run 'make client'"; exit 1; }
 
 lock: $(READY) # uv.lock matches pyproject.toml
 	@$(UV) lock --check --quiet || { echo "uv.lock is stale: run 'uv lock'"; exit 1; }
@@ -104,6 +112,11 @@ openapi: $(READY) ## write docs/openapi from the services' routes
 		$(PY) -m services.$$service openapi > docs/openapi/$$service.json.new; \
 		mv docs/openapi/$$service.json.new docs/openapi/$$service.json; \
 	done
+	@$(MAKE) client
+
+client: $(READY) ## write the typed Python client from docs/openapi/ingest.json
+	@rm -rf $(CLIENT)
+	@$(GENERATE) $(CLIENT) >/dev/null
 
 # --- what the targets above stand on ----------------------------------------------------------
 

@@ -1,0 +1,71 @@
+"""Contains all the data models used in inputs/outputs"""
+
+from .accepted import Accepted
+from .batch_result import BatchResult
+from .credential import Credential
+from .credential_body import CredentialBody
+from .credential_body_role import CredentialBodyRole
+from .credential_role import CredentialRole
+from .dead_letter import DeadLetter
+from .event_status import EventStatus
+from .event_status_services import EventStatusServices
+from .event_status_services_additional_property import (
+    EventStatusServicesAdditionalProperty,
+)
+from .event_status_status import EventStatusStatus
+from .line import Line
+from .member_reference import MemberReference
+from .new_credential import NewCredential
+from .new_credential_role import NewCredentialRole
+from .original_receipt import OriginalReceipt
+from .page_credential import PageCredential
+from .page_dead_letter import PageDeadLetter
+from .problem import Problem
+from .problem_errors_item import ProblemErrorsItem
+from .product_body import ProductBody
+from .purchase import Purchase
+from .purchase_sales_channel import PurchaseSalesChannel
+from .registered import Registered
+from .replayed import Replayed
+from .return_ import Return
+from .returned_line import ReturnedLine
+from .row_result import RowResult
+from .row_result_outcome import RowResultOutcome
+from .row_result_problem_type_0 import RowResultProblemType0
+from .store_body import StoreBody
+from .tender import Tender
+
+__all__ = (
+    "Accepted",
+    "BatchResult",
+    "Credential",
+    "CredentialBody",
+    "CredentialBodyRole",
+    "CredentialRole",
+    "DeadLetter",
+    "EventStatus",
+    "EventStatusServices",
+    "EventStatusServicesAdditionalProperty",
+    "EventStatusStatus",
+    "Line",
+    "MemberReference",
+    "NewCredential",
+    "NewCredentialRole",
+    "OriginalReceipt",
+    "PageCredential",
+    "PageDeadLetter",
+    "Problem",
+    "ProblemErrorsItem",
+    "ProductBody",
+    "Purchase",
+    "PurchaseSalesChannel",
+    "Registered",
+    "Replayed",
+    "Return",
+    "ReturnedLine",
+    "RowResult",
+    "RowResultOutcome",
+    "RowResultProblemType0",
+    "StoreBody",
+    "Tender",
+)

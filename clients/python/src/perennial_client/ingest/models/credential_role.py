@@ -1,0 +1,12 @@
+from enum import StrEnum
+
+
+class CredentialRole(StrEnum):
+    ADMIN = "admin"
+    APP = "app"
+    MARKETER = "marketer"
+    STAFF = "staff"
+    TERMINAL = "terminal"
+
+    def __str__(self) -> str:
+        return str(self.value)

@@ -1,0 +1,12 @@
+from enum import StrEnum
+
+
+class EventStatusStatus(StrEnum):
+    ACCEPTED = "accepted"
+    PROCESSED = "processed"
+    PUBLISHED = "published"
+    REFUSED = "refused"
+    WITHHELD = "withheld"
+
+    def __str__(self) -> str:
+        return str(self.value)
