@@ -32,6 +32,7 @@ def told(**body: Any) -> bytes:
         (302, {}, b"", Later),
         (404, {}, PORTAL, Later),
         (403, {}, PORTAL, Later),
+        (403, {}, told(message="Forbidden"), Later),
         (422, {}, PORTAL, Later),
         (422, {}, told(code="invalid_request"), Never),
         (409, {}, told(code="purchase_conflict"), Never),
