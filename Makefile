@@ -7,6 +7,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 SERVICES := ingest loyalty offers notify
 WORKERS ?= 2
+EXAMPLES ?= 500
+SEED ?= 1
 ARGS ?=
 
 # An installed uv is used as it is; without one, a private copy goes to .tools.
@@ -24,7 +26,7 @@ GET_MAVEN := $(if $(MAC),brew install maven,sudo apt-get install maven)
 
 .PHONY: help
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-9s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- the product, running ---------------------------------------------------------------------
 
@@ -52,19 +54,22 @@ migrate: $(READY) ## bring the databases of the running stack to the newest sche
 
 # --- proof ------------------------------------------------------------------------------------
 
-.PHONY: test faults bench
+.PHONY: test faults schemathesis bench
 test: $(READY) java ## every test, on real Postgres and Kafka; ARGS="-k …" narrows
 	@$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 faults: $(READY) java ## the long form of the fault tests: 50 kills, 100,000 events
 	@FAULTS=long $(PY) -m pytest tests/faults --timeout 3600 $(ARGS)
 
+schemathesis: $(READY) ## the long form of the OpenAPI tests: EXAMPLES=500, SEED=1
+	@EXAMPLES=$(EXAMPLES) SEED=$(SEED) $(PY) -m pytest tests/service/test_openapi_conformance.py $(ARGS)
+
 bench: $(READY) java ## throughput and latency, as ratios on this machine
 	@$(PY) -m bench $(ARGS)
 
 # --- what CI checks, fastest first ------------------------------------------------------------
 
-.PHONY: check fmt lint imports deps types generated lock events openapi client
+.PHONY: check fmt lint imports deps types generated lock events openapi client guide
 check: lint imports deps generated types lock ## everything that CI checks before it tests
 
 fmt: $(READY) ## format, and fix what can be fixed by itself
@@ -80,6 +85,7 @@ imports: $(READY) ## who may import whom
 
 deps: $(READY) ## dependencies declared equal dependencies used
 	@.venv/bin/deptry services shared
+	@cd clients/python && ../../.venv/bin/deptry src
 	@.venv/bin/deptry deploy demo bench tests --ignore DEP002,DEP004
 
 types: $(READY) ## basedpyright, strict
@@ -99,6 +105,7 @@ generated: $(READY) # docs/events, docs/openapi and the client are what the code
 	$(GENERATE) "$$fresh/ingest" >/dev/null; \
 	diff -ru --exclude __pycache__ $(CLIENT) "$$fresh/ingest" \
 		|| { echo "$(CLIENT) is stale: run 'make client'"; exit 1; }
+	@$(PY) -m perennial_client rules --into docs/howto/integrating-a-till.md --check
 
 lock: $(READY) # uv.lock matches pyproject.toml
 	@$(UV) lock --check --quiet || { echo "uv.lock is stale: run 'uv lock'"; exit 1; }
@@ -117,6 +124,9 @@ openapi: $(READY) ## write docs/openapi from the services' routes
 client: $(READY) ## write the typed Python client from docs/openapi/ingest.json
 	@rm -rf $(CLIENT)
 	@$(GENERATE) $(CLIENT) >/dev/null
+
+guide: $(READY) ## write the rules of the conformance kit into the integration guide
+	@$(PY) -m perennial_client rules --into docs/howto/integrating-a-till.md
 
 # --- what the targets above stand on ----------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, cast
 
 from fastapi import FastAPI
@@ -98,6 +98,7 @@ def openapi(service: Service) -> dict[str, Any]:
 
 
 def _application(service: Service) -> FastAPI:
+    routers = (*service.routers, deadletters.routes(service))
     app = FastAPI(
         title=f"Perennial {service.name}",
         version=importlib.metadata.version("perennial"),
@@ -112,9 +113,10 @@ def _application(service: Service) -> FastAPI:
             PerennialError: _answer,
             RequestValidationError: _answer,
             StarletteHTTPException: _answer,
+            405: _method_not_allowed(tuple(_api_routes(routers))),
         },
     )
-    for router in (*service.routers, deadletters.routes(service)):
+    for router in routers:
         _check_access(router)
         app.include_router(router)
     _add_problem_schema(app)
@@ -136,6 +138,21 @@ def _guard(app: FastAPI, limits: Limits, routes: tuple[RouteLimits, ...]) -> Non
 
 async def _answer(_request: HTTPRequest, error: Exception) -> Response:
     return problem.from_error(error).response()
+
+
+def _method_not_allowed(
+    routes: Sequence[APIRoute],
+) -> Callable[[HTTPRequest, Exception], Coroutine[Any, Any, Response]]:
+    """Return the handler of 405: Starlette's ``Allow`` has the methods of one route of a path."""
+
+    async def answer(request: HTTPRequest, error: Exception) -> Response:
+        matching = [one for one in routes if one.path_regex.match(request.scope["path"])]
+        allowed = {method for one in matching for method in one.methods or ()}
+        if allowed:
+            error = StarletteHTTPException(405, headers={"Allow": ", ".join(sorted(allowed))})
+        return await _answer(request, error)
+
+    return answer
 
 
 def _operation_id(route: APIRoute) -> str:

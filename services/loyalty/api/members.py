@@ -19,6 +19,7 @@ from shared.db import run_unit
 from shared.errors import Malformed
 from shared.http.idempotency import REPLAYED_HEADER
 from shared.http.models import Request
+from shared.http.names import bare
 
 router = APIRouter(prefix="/v1", tags=["members"])
 
@@ -112,7 +113,12 @@ class LookupQuery(Request):
     external_id: Code | None = None
 
 
-@router.post("/members", status_code=201)
+KNOWN: dict[int | str, dict[str, Any]] = {
+    200: {"model": MemberView, "description": "The same was said before; nothing is new."}
+}
+
+
+@router.post("/members", status_code=201, responses=KNOWN)
 async def enrol_member(
     body: EnrolmentInput, caller: Desk, context: Ctx, response: Response
 ) -> MemberView:
@@ -138,7 +144,7 @@ async def look_up_member(
     return _view(known, caller)
 
 
-@router.get("/members/{member_id}")
+@router.get(f"/members/{bare('member_id')}")
 async def get_member(member_id: UUID, caller: Desk, context: Ctx) -> MemberView:
     """Return a member."""
     async with context.db.transaction() as tx:
@@ -146,7 +152,7 @@ async def get_member(member_id: UUID, caller: Desk, context: Ctx) -> MemberView:
     return _view(known, caller)
 
 
-@router.patch("/members/{member_id}")
+@router.patch(f"/members/{bare('member_id')}")
 async def change_member(
     member_id: UUID, body: ProfileInput, caller: Office, context: Ctx
 ) -> MemberView:
@@ -158,7 +164,7 @@ async def change_member(
     return _view(known, caller)
 
 
-@router.post("/members/{member_id}/identifiers", status_code=201)
+@router.post("/members/{member_id}/identifiers", status_code=201, responses=KNOWN)
 async def add_identifier(
     member_id: UUID, body: IdentifierInput, caller: Desk, context: Ctx, response: Response
 ) -> MemberView:

@@ -3,7 +3,8 @@
 from typing import Annotated, Literal
 
 from fastapi import Depends, Path, Request
-from pydantic import Field
+from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from services.notify.context import NotifyContext
 from services.notify.domain.matrix import Channel, Frequency, Purpose, Topic
@@ -17,6 +18,13 @@ async def _context(request: Request) -> NotifyContext:
     return context
 
 
+def _written(value: object) -> object:
+    """Let only written times through: pydantic would take 1700000000 for one too."""
+    if isinstance(value, str) and value[4:5] == "-":
+        return value
+    raise PydanticCustomError("instant", "must be written as in RFC 3339: 2026-11-22T…")
+
+
 Ctx = Annotated[NotifyContext, Depends(_context)]
 
 MEMBER_DATA = Depends(require("app", "staff", "admin"))
@@ -27,6 +35,8 @@ Label = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1
 TemplateCode = Annotated[
     str, Path(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", examples=["offers_digest"])
 ]
+Instant = Annotated[AwareDatetime, BeforeValidator(_written)]
+"""A time with its offset, as in RFC 3339."""
 Decision = Literal["given", "withdrawn"]
 
 __all__ = [
@@ -36,6 +46,7 @@ __all__ = [
     "Ctx",
     "Decision",
     "Frequency",
+    "Instant",
     "Label",
     "Purpose",
     "TemplateCode",

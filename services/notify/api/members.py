@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.notify.api.fields import (
     MEMBER_DATA,
@@ -13,6 +13,7 @@ from services.notify.api.fields import (
     Ctx,
     Decision,
     Frequency,
+    Instant,
     Label,
     Purpose,
     Topic,
@@ -104,7 +105,7 @@ class ConsentBody(Request):
     wording_id: Label
     wording_version: Annotated[int, Field(ge=1, le=2**31 - 1)]
     source: Label
-    recorded_at: AwareDatetime | None = None
+    recorded_at: Instant | None = None
     """When the member said so; now, where it is left out. With it a repeat is recognised."""
 
 

@@ -12,6 +12,7 @@ from services.notify.store import inbox
 from shared.auth import require
 from shared.db import run_unit
 from shared.errors import Refused
+from shared.http.names import bare
 
 router = APIRouter(prefix="/v1/messages", tags=["messages"])
 
@@ -61,7 +62,7 @@ def _unknown() -> Refused:
     return Refused("message_unknown", "There is no such message.", status=404)
 
 
-@router.get("/{message_id}", dependencies=[Depends(require("app", "staff", "admin"))])
+@router.get(f"/{bare('message_id')}", dependencies=[Depends(require("app", "staff", "admin"))])
 async def get_message(message_id: UUID, context: Ctx) -> Message:
     """Return the decision about a message: every gate that was asked, and its answer."""
     async with context.db.transaction() as tx:

@@ -12,6 +12,7 @@ from shared.auth import Caller, require
 from shared.db import run_unit
 from shared.errors import Refused
 from shared.http.models import Request
+from shared.http.names import bare
 
 router = APIRouter(prefix="/v1/templates", tags=["templates"])
 Author = Annotated[Caller, Depends(require("marketer", "admin"))]
@@ -86,7 +87,7 @@ class PreviewShown(BaseModel):
     inbox_text: str
 
 
-@router.put("/{code}")
+@router.put(f"/{bare('code')}")
 async def put_template(
     code: TemplateCode, body: TemplateBody, caller: Author, context: Ctx
 ) -> SavedTemplate:

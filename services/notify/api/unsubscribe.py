@@ -6,6 +6,7 @@ and previews follow links.
 """
 
 import html
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
@@ -60,6 +61,9 @@ _FORM = """<form method="post">
 <button type="submit">{button}</button>
 </form>
 """
+_NOT_OURS: dict[int | str, dict[str, Any]] = {
+    404: {"description": "The link is not one of ours.", "content": {"text/html": {}}}
+}
 _WHAT = {
     "points": "mail about your points",
     "tiers": "mail about your tier",
@@ -93,7 +97,7 @@ def _not_ours(context: Ctx) -> HTMLResponse:
     )
 
 
-@router.get("/u/{token}", response_class=HTMLResponse)
+@router.get("/u/{token}", response_class=HTMLResponse, responses=_NOT_OURS)
 async def show_way_out(token: str, context: Ctx) -> HTMLResponse:
     """Show the page with the button; nothing is changed by looking at it."""
     wish = context.links.read(token)
@@ -107,7 +111,7 @@ async def show_way_out(token: str, context: Ctx) -> HTMLResponse:
     )
 
 
-@router.post("/u/{token}", response_class=HTMLResponse)
+@router.post("/u/{token}", response_class=HTMLResponse, responses=_NOT_OURS)
 async def take_way_out(token: str, context: Ctx) -> HTMLResponse:
     """Unsubscribe; the second time is as good as the first."""
     wish = context.links.read(token)

@@ -15,6 +15,7 @@ from shared.db import run_unit
 from shared.http import pages
 from shared.http.app import DEADLINE_EXTENSION
 from shared.http.models import Request
+from shared.http.names import bare
 
 router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
 
@@ -106,7 +107,7 @@ class Run(BaseModel):
 CURSOR: pages.Cursor[str] = pages.Cursor(str)
 
 
-@router.put("/{code}", dependencies=[MARKETERS])
+@router.put(f"/{bare('code')}", dependencies=[MARKETERS])
 async def put_campaign(code: CampaignCode, body: CampaignDocument, context: Ctx) -> Campaign:
     """Keep the document as the campaign's draft."""
     document = body.model_dump(mode="json")
@@ -125,7 +126,7 @@ async def list_campaigns(
     return CURSOR.page([_campaign(row) for row in rows], limit, lambda one: one.code)
 
 
-@router.get("/{code}", dependencies=[READERS])
+@router.get(f"/{bare('code')}", dependencies=[READERS])
 async def get_campaign(code: CampaignCode, context: Ctx) -> Campaign:
     """Return one campaign."""
     async with context.db.transaction() as tx:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from perennial_client import AuthenticatedClient, Patience, Sender, Spool
 from services.ingest import app
+from services.ingest.context import IngestContext
 from services.ingest.settings import IngestSettings
 from services.ingest.store import tables
 from shared import auth
@@ -32,29 +33,82 @@ STORE, TERMINAL = "0042", "0042-03"
 QUICK = Patience(first_pause_s=0.01, longest_pause_s=0.05, idle_s=0.01)
 
 
+@dataclass(frozen=True)
+class Call:
+    """One request as it came; ``whole`` unless its sender hung up before its end."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    whole: bool = True
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Forward = Callable[[Call], Awaitable[Answer]]
+Trick = Callable[[Call, Forward], Awaitable[Answer]]
+
+
 @dataclass
 class Weather:
-    """What stands between the till and ingest, answering in its place while it is bad."""
+    """What stands between the till and ingest, and may do to calls and answers what it likes."""
 
     app: ASGIApp
     answers: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
+    """Given to the next calls, which do not reach ingest."""
+    trick: Trick | None = None
     seen: list[tuple[str, bytes]] = field(default_factory=list)
     """Path and body of each request that ``answers`` took."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not self.answers:
+        if scope["type"] != "http" or not (self.answers or self.trick):
             await self.app(scope, receive, send)
             return
-        body, more = b"", True
-        while more:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-        self.seen.append((scope["path"], body))
-        status, headers, content = self.answers.pop(0)
-        head = [(name.encode(), value.encode()) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": status, "headers": head})
-        await send({"type": "http.response.body", "body": content})
+        call = await _read(scope, receive)
+        if self.answers:
+            self.seen.append((call.path, call.body))
+            answer = Answer(*self.answers.pop(0))
+        else:
+            assert self.trick is not None
+            answer = await self.trick(call, lambda one: _forward(self.app, scope, one))
+        head = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
+        await send({"type": "http.response.start", "status": answer.status, "headers": head})
+        await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _read(scope: Scope, receive: Receive) -> Call:
+    body, more, whole = b"", True, True
+    while more and whole:
+        message = await receive()
+        whole = message["type"] == "http.request"
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+    return Call(scope["method"], scope["path"], headers, body, whole)
+
+
+async def _forward(app: ASGIApp, scope: Scope, call: Call) -> Answer:
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": call.body, "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = {**call.headers, "content-length": str(len(call.body))}
+    head = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await app({**scope, "path": call.path, "headers": head}, receive, send)
+    told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    content = b"".join(one.get("body", b"") for one in sent[1:])
+    told.pop("content-length", None)
+    return Answer(sent[0]["status"], told, content)
 
 
 @dataclass
@@ -67,6 +121,7 @@ class Shop:
     app_key: str
     line: Line
     weather: Weather
+    context: IngestContext
 
     @property
     def url(self) -> str:
@@ -92,7 +147,7 @@ async def shop(make_database: MakeDatabase) -> AsyncIterator[Shop]:
     settings = IngestSettings.model_validate(
         {"database_url": "postgresql://unused", "IDENTITY_KEY": IDENTITY_KEY}
     )
-    keys = [auth.new_key() for _ in range(3)]
+    keys = (auth.new_key(), auth.new_key(), auth.new_key())
     grants = [
         auth.Grant(keys[0], "terminal", "till", STORE, TERMINAL),
         auth.Grant(keys[1], "admin", "admin"),
@@ -108,7 +163,7 @@ async def shop(make_database: MakeDatabase) -> AsyncIterator[Shop]:
         api.middleware_stack = weather
         url, _ = await stack.enter_async_context(served(api))
         line = await stack.enter_async_context(Line(int(url.rpartition(":")[2])))
-        yield Shop(db, *keys, line, weather)
+        yield Shop(db, *keys, line, weather, context)
 
 
 @dataclass

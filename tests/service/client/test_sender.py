@@ -135,7 +135,7 @@ async def test_what_can_never_succeed_is_set_aside_and_blocks_nothing(
     with till.spool() as spool:
         spool.put("purchase", purchase_body("0"))
         spool.put("purchase", purchase_body("1", total_minor=112))
-        spool.put("return", return_body(currency="XXX?"))
+        spool.put("return", return_body(currency="dollars"))
         spool.put("purchase", purchase_body("2"))
         async with till.sender(spool) as sender:
             await within(10, sender.drain())

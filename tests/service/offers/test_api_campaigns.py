@@ -47,6 +47,13 @@ async def test_a_draft_does_not_issue(call: Caller) -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "campaign_not_published")
 
 
+async def test_a_verb_is_no_campaign_and_a_path_names_all_its_methods(call: Caller) -> None:
+    verb = await call.put(f"{WEEKLY}:publish", CAMPAIGN)
+    assert (verb.status_code, verb.headers["Allow"]) == (405, "POST")
+    path = await call.post(WEEKLY)
+    assert (path.status_code, path.headers["Allow"]) == (405, "GET, PUT")
+
+
 @pytest.mark.parametrize("action", ["publish", "issue"])
 async def test_a_campaign_that_nobody_put_is_not_found(call: Caller, action: str) -> None:
     answer = await call.post(f"/v1/campaigns/other:{action}")

@@ -53,7 +53,7 @@ def open_spool(tmp_path: Path) -> OpenSpool:
     """Open the same file again and again."""
 
     def opened(**settings: Any) -> Spool:
-        named = {"store_id": "0042", "terminal_id": "0042-03"} | settings
+        named: dict[str, Any] = {"store_id": "0042", "terminal_id": "0042-03"} | settings
         return Spool(tmp_path / "till.db", **named)
 
     return opened

@@ -1,7 +1,10 @@
 """Contains all the data models used in inputs/outputs"""
 
 from .accepted import Accepted
+from .accepted_status import AcceptedStatus
+from .amendment import Amendment
 from .batch_result import BatchResult
+from .claim import Claim
 from .credential import Credential
 from .credential_body import CredentialBody
 from .credential_body_role import CredentialBodyRole
@@ -17,14 +20,15 @@ from .line import Line
 from .member_reference import MemberReference
 from .new_credential import NewCredential
 from .new_credential_role import NewCredentialRole
-from .original_receipt import OriginalReceipt
 from .page_credential import PageCredential
 from .page_dead_letter import PageDeadLetter
 from .problem import Problem
 from .problem_errors_item import ProblemErrorsItem
 from .product_body import ProductBody
 from .purchase import Purchase
+from .purchase_fulfilment import PurchaseFulfilment
 from .purchase_sales_channel import PurchaseSalesChannel
+from .receipt_number import ReceiptNumber
 from .registered import Registered
 from .replayed import Replayed
 from .return_ import Return
@@ -34,10 +38,14 @@ from .row_result_outcome import RowResultOutcome
 from .row_result_problem_type_0 import RowResultProblemType0
 from .store_body import StoreBody
 from .tender import Tender
+from .void import Void
 
 __all__ = (
     "Accepted",
+    "AcceptedStatus",
+    "Amendment",
     "BatchResult",
+    "Claim",
     "Credential",
     "CredentialBody",
     "CredentialBodyRole",
@@ -51,14 +59,15 @@ __all__ = (
     "MemberReference",
     "NewCredential",
     "NewCredentialRole",
-    "OriginalReceipt",
     "PageCredential",
     "PageDeadLetter",
     "Problem",
     "ProblemErrorsItem",
     "ProductBody",
     "Purchase",
+    "PurchaseFulfilment",
     "PurchaseSalesChannel",
+    "ReceiptNumber",
     "Registered",
     "Replayed",
     "Return",
@@ -68,4 +77,5 @@ __all__ = (
     "RowResultProblemType0",
     "StoreBody",
     "Tender",
+    "Void",
 )

@@ -8,9 +8,9 @@ from attrs import field as _attrs_field
 
 from ..types import UNSET, Unset
 
+from ..models.accepted_status import AcceptedStatus
 from ..types import UNSET, Unset
 from typing import cast
-from typing import Literal, cast
 from uuid import UUID
 
 
@@ -26,14 +26,14 @@ class Accepted:
         status_url (str):
         claim_token (None | str | Unset):
         duplicate (bool | Unset):  Default: False.
-        status (Literal['accepted'] | Unset):  Default: 'accepted'.
+        status (AcceptedStatus | Unset):  Default: AcceptedStatus.ACCEPTED.
     """
 
     event_id: UUID
     status_url: str
     claim_token: None | str | Unset = UNSET
     duplicate: bool | Unset = False
-    status: Literal["accepted"] | Unset = "accepted"
+    status: AcceptedStatus | Unset = AcceptedStatus.ACCEPTED
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,7 +49,9 @@ class Accepted:
 
         duplicate = self.duplicate
 
-        status = self.status
+        status: str | Unset = UNSET
+        if not isinstance(self.status, Unset):
+            status = self.status.value
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -86,9 +88,12 @@ class Accepted:
 
         duplicate = d.pop("duplicate", UNSET)
 
-        status = cast(Literal["accepted"] | Unset, d.pop("status", UNSET))
-        if status != "accepted" and not isinstance(status, Unset):
-            raise ValueError(f"status must match const 'accepted', got '{status}'")
+        _status = d.pop("status", UNSET)
+        status: AcceptedStatus | Unset
+        if isinstance(_status, Unset):
+            status = UNSET
+        else:
+            status = AcceptedStatus(_status)
 
         accepted = cls(
             event_id=event_id,

@@ -23,7 +23,7 @@ T = TypeVar("T", bound="EventStatus")
 
 @_attrs_define
 class EventStatus:
-    """How far a purchase or return has come.
+    """How far a purchase, or what happened to it after, has come.
 
     Attributes:
         accepted_at (datetime.datetime):

@@ -6,6 +6,8 @@ class EventStatusStatus(StrEnum):
     PROCESSED = "processed"
     PUBLISHED = "published"
     REFUSED = "refused"
+    UNCHANGED = "unchanged"
+    UNLINKED = "unlinked"
     WITHHELD = "withheld"
 
     def __str__(self) -> str:

@@ -8,6 +8,7 @@ from attrs import field as _attrs_field
 
 from ..types import UNSET, Unset
 
+from ..models.purchase_fulfilment import PurchaseFulfilment
 from ..models.purchase_sales_channel import PurchaseSalesChannel
 from ..types import UNSET, Unset
 from typing import cast
@@ -39,6 +40,7 @@ class Purchase:
             store_id (str):
             terminal_id (str):
             total_minor (int):
+            fulfilment (PurchaseFulfilment | Unset):  Default: PurchaseFulfilment.COMPLETE.
             hold_ids (list[UUID] | Unset):
             member (MemberReference | None | Unset):
             offer_ids (list[UUID] | Unset):
@@ -56,6 +58,7 @@ class Purchase:
     store_id: str
     terminal_id: str
     total_minor: int
+    fulfilment: PurchaseFulfilment | Unset = PurchaseFulfilment.COMPLETE
     hold_ids: list[UUID] | Unset = UNSET
     member: MemberReference | None | Unset = UNSET
     offer_ids: list[UUID] | Unset = UNSET
@@ -87,6 +90,10 @@ class Purchase:
         terminal_id = self.terminal_id
 
         total_minor = self.total_minor
+
+        fulfilment: str | Unset = UNSET
+        if not isinstance(self.fulfilment, Unset):
+            fulfilment = self.fulfilment.value
 
         hold_ids: list[str] | Unset = UNSET
         if not isinstance(self.hold_ids, Unset):
@@ -149,6 +156,8 @@ class Purchase:
                 "total_minor": total_minor,
             }
         )
+        if fulfilment is not UNSET:
+            field_dict["fulfilment"] = fulfilment
         if hold_ids is not UNSET:
             field_dict["hold_ids"] = hold_ids
         if member is not UNSET:
@@ -193,6 +202,13 @@ class Purchase:
         terminal_id = d.pop("terminal_id")
 
         total_minor = d.pop("total_minor")
+
+        _fulfilment = d.pop("fulfilment", UNSET)
+        fulfilment: PurchaseFulfilment | Unset
+        if isinstance(_fulfilment, Unset):
+            fulfilment = UNSET
+        else:
+            fulfilment = PurchaseFulfilment(_fulfilment)
 
         _hold_ids = d.pop("hold_ids", UNSET)
         hold_ids: list[UUID] | Unset = UNSET
@@ -280,6 +296,7 @@ class Purchase:
             store_id=store_id,
             terminal_id=terminal_id,
             total_minor=total_minor,
+            fulfilment=fulfilment,
             hold_ids=hold_ids,
             member=member,
             offer_ids=offer_ids,

@@ -12,12 +12,12 @@ from typing import cast
 import datetime
 
 
-T = TypeVar("T", bound="OriginalReceipt")
+T = TypeVar("T", bound="ReceiptNumber")
 
 
 @_attrs_define
-class OriginalReceipt:
-    """The natural key of the sale that goods come back from.
+class ReceiptNumber:
+    """The natural key of a receipt.
 
     Attributes:
         business_date (datetime.date):
@@ -64,11 +64,11 @@ class OriginalReceipt:
 
         terminal_id = d.pop("terminal_id")
 
-        original_receipt = cls(
+        receipt_number = cls(
             business_date=business_date,
             receipt_no=receipt_no,
             store_id=store_id,
             terminal_id=terminal_id,
         )
 
-        return original_receipt
+        return receipt_number
