@@ -5,9 +5,9 @@ from uuid import UUID
 
 from rich.console import Console
 
-from demo import audit, data, members, page, plan, quiet, replay, showcase, steps, totals
+from demo import audit, data, members, page, plan, quiet, replay, showcase, steps, tills, totals
 from demo.stack import Clients, Stack
-from demo.tills import Record, Till
+from demo.tills import Record
 
 APPLIED_WITHIN_S = 180.0
 MAILED_WITHIN_S = 120.0
@@ -32,11 +32,12 @@ class Run:
             keys = await steps.till_keys(self.clients, self.stack, self.sample.stores)
         with self.console.status("Enrolling members"):
             await steps.all_of(self.wanted.members, self.joined.enrol)
-        ingest = self.clients.http["ingest"]
-        shops = {shop: Till(ingest, keys[shop], self.record) for shop in self.sample.stores}
+        url = self.stack.url("ingest")
+        open_ = {shop: keys[shop] for shop in self.sample.stores}
         with self.record:
-            driven = replay.Replay(shops, self.joined.enrol, self.record)
-            seconds = await replay.with_progress(driven, self.wanted, self.console)
+            async with tills.open_tills(url, open_, self.record) as shops:
+                driven = replay.Replay(shops, self.joined.enrol, self.record)
+                seconds = await replay.with_progress(driven, self.wanted, self.console)
         await self._settle()
         with self.console.status("Issuing offers"):
             await steps.issue_offers(self.clients, self.stack)

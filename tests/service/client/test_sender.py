@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from perennial_client import Patience, Sender, SpoolInUse
+from perennial_client import KeyNotAccepted, Patience, Sender, SpoolInUse
 from services.ingest.store import tables
 from tests.service.client.conftest import QUICK, Shop, Till, within
 from tests.service.ingest.conftest import purchase_body, return_body
@@ -219,9 +219,14 @@ async def test_a_refused_key_holds_everything_and_loses_nothing(shop: Shop, till
         for number in range(2):
             spool.put("purchase", purchase_body(str(number)))
         async with till.sender(spool, key=f"{shop.key[:-1]}!") as sender:
-            with pytest.raises(TimeoutError):
-                await within(0.3, sender.drain())
-            assert sender.trouble == "401 unauthenticated"
+            with pytest.raises(KeyNotAccepted, match="401 unauthenticated"):
+                await within(10, sender.drain())
+            stop = asyncio.Event()
+            running = asyncio.create_task(sender.run(stop))
+            await asyncio.sleep(0.2)  # it tries on, in vain
+            stop.set()
+            await within(10, running)
+            assert sender.trouble is not None
         assert spool.set_aside() == []
         async with till.sender(spool) as sender:
             await within(10, sender.drain())

@@ -55,8 +55,9 @@ def yes(**members: Any) -> Answer:
 
 @breaks(
     "sale-repeated sale-repeated-at-once same-instant same-order same-quantity sale-late"
-    " clock-ahead return-repeated void-repeated amendment-repeated answer-lost claim-repeated"
-    " answer-lost-on-a-return void-keeps-the-number sale-conflict-changes-nothing batch-bad-row"
+    " sale-very-late clock-ahead return-repeated void-repeated amendment-repeated answer-lost"
+    " claim-repeated answer-lost-on-a-return void-keeps-the-number sale-conflict-changes-nothing"
+    " batch-bad-row"
 )
 async def says_that_nothing_is_a_duplicate(call: Call, forward: Forward) -> Answer:
     answer = await forward(call)

@@ -95,6 +95,15 @@ def test_amendments_are_told_apart_by_their_revision(open_spool: OpenSpool) -> N
         second = spool.put("amendment", {"revision": 2, "purchase": sale()})
         third = spool.put("amendment", {"revision": 3, "purchase": sale()})
     assert second.key != third.key
+    assert (second.body or b"").endswith(b'"total_minor":111},"terminal_seq":1}')
+
+
+def test_whatever_is_put_counts_in_one_row_of_numbers(open_spool: OpenSpool) -> None:
+    with open_spool() as spool:
+        numbers = [spool.put(kind, sale()).terminal_seq for kind in ("purchase", "return", "void")]
+    with open_spool(numbered=False) as spool:
+        assert spool.put("purchase", sale("2")).terminal_seq is None
+    assert numbers == [1, 2, 3]
 
 
 def test_models_of_the_generated_client_can_be_put(open_spool: OpenSpool) -> None:

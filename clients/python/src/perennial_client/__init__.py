@@ -5,7 +5,7 @@ what makes a till safe to pull the plug of. ``perennial_client.check`` is the co
 """
 
 from perennial_client.ingest import AuthenticatedClient
-from perennial_client.sender import Patience, Sender
+from perennial_client.sender import KeyNotAccepted, Patience, Sender
 from perennial_client.spool import (
     BodyTooLarge,
     Entry,
@@ -23,6 +23,7 @@ __all__ = [
     "AuthenticatedClient",
     "BodyTooLarge",
     "Entry",
+    "KeyNotAccepted",
     "Kind",
     "NumberTaken",
     "OtherTerminal",

@@ -15,7 +15,7 @@ import httpx
 from perennial_client import answers
 from perennial_client.answers import Done, KeyRefused, Later, Never, Verdict
 from perennial_client.ingest import AuthenticatedClient
-from perennial_client.spool import MIB, Entry, Kind, Spool
+from perennial_client.spool import MIB, Entry, Kind, Spool, SpoolError
 
 PATHS: dict[Kind, str] = {
     "purchase": "/v1/purchases",
@@ -26,6 +26,8 @@ PATHS: dict[Kind, str] = {
 BATCH_PATH = "/v1/purchases:batch"
 ANSWER_BYTES_MAX = 8 * MIB
 
+Ended = tuple[Entry, Done | Never]
+"""What was sent, as it was, and what became of it."""
 OnEnd = Callable[[Entry, Done | Never], None]
 
 
@@ -45,6 +47,10 @@ class Patience:
     """How often an empty spool is looked at."""
     bugs_max: int = 20
     """A receipt that is answered 500 so often is set aside: the rest must not wait for ever."""
+
+
+class KeyNotAccepted(SpoolError):
+    """The server refuses the key; everything stays and can be sent with another."""
 
 
 class Sender:
@@ -67,6 +73,7 @@ class Sender:
         self._on_end = on_end
         self._rows = self._patience.batch_rows_max
         self._failures = 0
+        self._key_refused = False
         self._bugs: Counter[int] = Counter()
         self._random = Random()  # noqa: S311  spreads retries; no secret
         self._exits = AsyncExitStack()
@@ -87,16 +94,27 @@ class Sender:
     ) -> None:
         await self._exits.aclose()
 
-    async def drain(self) -> None:
-        """Return once nothing waits any more. Give it a limit by ``asyncio.timeout``."""
-        while entries := self._head():  # noqa: ASYNC110  between work, not instead of it
-            await asyncio.sleep(await self._step(entries))
+    async def drain(self) -> list[Ended]:
+        """Send until nothing waits any more; return what became of each.
+
+        Give it a limit by ``asyncio.timeout``. Raises ``KeyNotAccepted`` at once, where ``run``
+        would keep trying.
+        """
+        ended: list[Ended] = []
+        while entries := self._head():
+            over, pause_s = await self._step(entries)
+            ended += over
+            if self._key_refused:
+                raise KeyNotAccepted(self.trouble)
+            await asyncio.sleep(pause_s)
+        return ended
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send what waits and what comes, until ``stop``."""
         while not stop.is_set():
-            entries = self._head()
-            pause_s = await self._step(entries) if entries else self._patience.idle_s
+            pause_s = self._patience.idle_s
+            if entries := self._head():
+                _, pause_s = await self._step(entries)
             if pause_s:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), pause_s)
@@ -104,8 +122,8 @@ class Sender:
     def _head(self) -> list[Entry]:
         return self.spool.head(rows_max=self._rows, bytes_max=self._patience.batch_bytes_max)
 
-    async def _step(self, entries: Sequence[Entry]) -> float:
-        """Try once, mark what is over, and return the seconds to wait before the next try."""
+    async def _step(self, entries: Sequence[Entry]) -> tuple[list[Ended], float]:
+        """Try once and mark what is over; return that, and the seconds until the next try."""
         verdicts = list(zip(entries, await self._try(entries), strict=True))
         over = [(entry, one) for entry, one in verdicts if isinstance(one, Done | Never)]
         if over:
@@ -116,13 +134,14 @@ class Sender:
                 if self._on_end is not None:
                     self._on_end(entry, one)
         pending = [one for _, one in verdicts if isinstance(one, Later | KeyRefused)]
+        self._key_refused = any(isinstance(one, KeyRefused) for one in pending)
         if not pending:
             self.trouble = None
             self._rows = min(2 * self._rows, self._patience.batch_rows_max)
-            return 0.0
+            return over, 0.0
         self.trouble = pending[0].why
         self._rows = max(1, len(entries) // 2)
-        return self._pause_s(pending)
+        return over, self._pause_s(pending)
 
     def _pause_s(self, pending: Sequence[Later | KeyRefused]) -> float:
         """Return at least what was asked for, and a share of the growing pause on top.

@@ -139,8 +139,8 @@ class Spool:
     ) -> None:
         """Open ``path``, on a local disk; made if it is not there.
 
-        ``numbered`` gives purchases their ``terminal_seq``, without gaps. Raises
-        ``OtherTerminal`` for the file of another one.
+        ``numbered`` gives whatever is put its ``terminal_seq``, without gaps: that is how the
+        server sees that something never came. Raises ``OtherTerminal`` for another one's file.
         """
         self.path = Path(path)
         self.store_id = store_id
@@ -188,7 +188,7 @@ class Spool:
             seq, kept_bytes = self._db.execute(
                 "SELECT next_seq, kept_bytes FROM terminal"
             ).fetchone()
-            numbers = self._numbered and kind == "purchase" and said.get("terminal_seq") is None
+            numbers = self._numbered and said.get("terminal_seq") is None
             sent = _json(said | {"terminal_seq": seq} if numbers else said)
             self._check_size(sent, kept_bytes)
             self._db.execute(
