@@ -15,6 +15,8 @@ ENV UV_COMPILE_BYTECODE=1 \
 WORKDIR /src
 # Dependencies first: this layer changes only with the lock file.
 COPY pyproject.toml uv.lock ./
+# Part of the lock, and not of the image: what tills take.
+COPY clients/python/pyproject.toml clients/python/
 RUN uv sync --locked --no-dev --no-install-project
 COPY README.md LICENSE ./
 COPY services services

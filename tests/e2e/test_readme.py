@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,3 +102,23 @@ async def read(client: httpx.AsyncClient, path: str) -> Any:
     answer = await client.get(path)
     assert answer.status_code == 200, answer.text
     return answer.json()
+
+
+async def test_a_tills_day_on_the_whole_stack_keeps_every_rule(rig: Rig) -> None:
+    env, card = rig.env, "9840007777"
+    member = {"identifiers": [{"kind": "card", "value": card}]}
+    desk = {"Authorization": f"Bearer {env['APP_KEY']}"}
+    async with httpx.AsyncClient(base_url=env["LOYALTY_URL"], headers=desk) as app:
+        (await app.post("/v1/members", json=member)).raise_for_status()
+    words = ["--store", env["TERMINAL_STORE_ID"], "--terminal", env["TERMINAL_ID"], "--card", card]
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "perennial_client", "till-check", *words, "--json"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"PERENNIAL_URL": env["INGEST_URL"], "PERENNIAL_KEY": env["TERMINAL_KEY"]},
+    )
+    rules = json.loads(done.stdout)["rules"]
+    assert [(one["id"], one["why"]) for one in rules if one["outcome"] != "pass"] == []
+    assert done.returncode == 0

@@ -16,12 +16,22 @@ from .event_status_services_additional_property import (
     EventStatusServicesAdditionalProperty,
 )
 from .event_status_status import EventStatusStatus
+from .exception_item import ExceptionItem
+from .exception_item_kind import ExceptionItemKind
+from .exception_item_problem import ExceptionItemProblem
+from .gap import Gap
 from .line import Line
+from .list_reviews_state import ListReviewsState
 from .member_reference import MemberReference
 from .new_credential import NewCredential
 from .new_credential_role import NewCredentialRole
+from .note import Note
+from .number import Number
 from .page_credential import PageCredential
 from .page_dead_letter import PageDeadLetter
+from .page_exception_item import PageExceptionItem
+from .page_gap import PageGap
+from .page_review import PageReview
 from .problem import Problem
 from .problem_errors_item import ProblemErrorsItem
 from .product_body import ProductBody
@@ -33,6 +43,8 @@ from .registered import Registered
 from .replayed import Replayed
 from .return_ import Return
 from .returned_line import ReturnedLine
+from .review import Review
+from .review_state import ReviewState
 from .row_result import RowResult
 from .row_result_outcome import RowResultOutcome
 from .row_result_problem_type_0 import RowResultProblemType0
@@ -55,12 +67,22 @@ __all__ = (
     "EventStatusServices",
     "EventStatusServicesAdditionalProperty",
     "EventStatusStatus",
+    "ExceptionItem",
+    "ExceptionItemKind",
+    "ExceptionItemProblem",
+    "Gap",
     "Line",
+    "ListReviewsState",
     "MemberReference",
     "NewCredential",
     "NewCredentialRole",
+    "Note",
+    "Number",
     "PageCredential",
     "PageDeadLetter",
+    "PageExceptionItem",
+    "PageGap",
+    "PageReview",
     "Problem",
     "ProblemErrorsItem",
     "ProductBody",
@@ -72,6 +94,8 @@ __all__ = (
     "Replayed",
     "Return",
     "ReturnedLine",
+    "Review",
+    "ReviewState",
     "RowResult",
     "RowResultOutcome",
     "RowResultProblemType0",
