@@ -70,7 +70,7 @@ class InteractionsBody(Request):
     interactions: Annotated[tuple[InteractionBody, ...], Field(min_length=1, max_length=ROWS_MAX)]
 
 
-class RowResult(BaseModel):
+class InteractionResult(BaseModel):
     """What became of one."""
 
     interaction_id: UUID
@@ -82,7 +82,7 @@ class RowResult(BaseModel):
 class Recorded(BaseModel):
     """An outcome per row, in their order."""
 
-    results: list[RowResult]
+    results: list[InteractionResult]
 
 
 @router.post("/interactions", status_code=202)
@@ -103,7 +103,7 @@ async def record_interactions(body: InteractionsBody, caller: Reader, context: I
     outcomes = await run_unit(context.db, unit)
     return Recorded(
         results=[
-            RowResult(interaction_id=one.interaction_id, outcome=outcome)
+            InteractionResult(interaction_id=one.interaction_id, outcome=outcome)
             for one, outcome in zip(body.interactions, outcomes, strict=True)
         ]
     )

@@ -1,0 +1,190 @@
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import quote
+
+import httpx
+
+from ...client import AuthenticatedClient, Client
+from ...types import Response, UNSET
+from ... import errors
+
+from ...models.form_version import FormVersion
+from ...models.problem import Problem
+from typing import cast
+
+
+def _get_kwargs(
+    form_id: str,
+    version: int,
+) -> dict[str, Any]:
+
+    _kwargs: dict[str, Any] = {
+        "method": "get",
+        "url": "/v1/forms/{form_id}/versions/{version}".format(
+            form_id=quote(str(form_id), safe=""),
+            version=quote(str(version), safe=""),
+        ),
+    }
+
+    return _kwargs
+
+
+def _parse_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> FormVersion | Problem | None:
+    if response.status_code == 200:
+        response_200 = FormVersion.from_dict(response.json())
+
+        return response_200
+
+    if 400 <= response.status_code <= 499:
+        response_4xx = Problem.from_dict(response.json())
+
+        return response_4xx
+
+    if 500 <= response.status_code <= 599:
+        response_5xx = Problem.from_dict(response.json())
+
+        return response_5xx
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> Response[FormVersion | Problem]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    form_id: str,
+    version: int,
+    *,
+    client: AuthenticatedClient,
+) -> Response[FormVersion | Problem]:
+    """Get Form Version
+
+     Return one version: what somebody saw who named it.
+
+    Args:
+        form_id (str):
+        version (int):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[FormVersion | Problem]
+    """
+
+    kwargs = _get_kwargs(
+        form_id=form_id,
+        version=version,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    form_id: str,
+    version: int,
+    *,
+    client: AuthenticatedClient,
+) -> FormVersion | Problem | None:
+    """Get Form Version
+
+     Return one version: what somebody saw who named it.
+
+    Args:
+        form_id (str):
+        version (int):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        FormVersion | Problem
+    """
+
+    return sync_detailed(
+        form_id=form_id,
+        version=version,
+        client=client,
+    ).parsed
+
+
+async def asyncio_detailed(
+    form_id: str,
+    version: int,
+    *,
+    client: AuthenticatedClient,
+) -> Response[FormVersion | Problem]:
+    """Get Form Version
+
+     Return one version: what somebody saw who named it.
+
+    Args:
+        form_id (str):
+        version (int):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[FormVersion | Problem]
+    """
+
+    kwargs = _get_kwargs(
+        form_id=form_id,
+        version=version,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    form_id: str,
+    version: int,
+    *,
+    client: AuthenticatedClient,
+) -> FormVersion | Problem | None:
+    """Get Form Version
+
+     Return one version: what somebody saw who named it.
+
+    Args:
+        form_id (str):
+        version (int):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        FormVersion | Problem
+    """
+
+    return (
+        await asyncio_detailed(
+            form_id=form_id,
+            version=version,
+            client=client,
+        )
+    ).parsed
