@@ -35,6 +35,8 @@ from .form_body_kind import FormBodyKind
 from .form_body_texts import FormBodyTexts
 from .form_version import FormVersion
 from .gap import Gap
+from .import_view import ImportView
+from .import_view_state import ImportViewState
 from .interaction_body import InteractionBody
 from .interaction_body_kind import InteractionBodyKind
 from .interaction_body_properties import InteractionBodyProperties
@@ -42,6 +44,7 @@ from .interaction_result import InteractionResult
 from .interaction_result_outcome import InteractionResultOutcome
 from .interactions_body import InteractionsBody
 from .line import Line
+from .list_import_problems_format import ListImportProblemsFormat
 from .list_reviews_state import ListReviewsState
 from .member_reference import MemberReference
 from .new_credential import NewCredential
@@ -55,10 +58,12 @@ from .page_dead_letter import PageDeadLetter
 from .page_exception_item import PageExceptionItem
 from .page_form_version import PageFormVersion
 from .page_gap import PageGap
+from .page_problem_view import PageProblemView
 from .page_review import PageReview
 from .page_submission_view import PageSubmissionView
 from .problem import Problem
 from .problem_errors_item import ProblemErrorsItem
+from .problem_view import ProblemView
 from .product_body import ProductBody
 from .published_form import PublishedForm
 from .purchase import Purchase
@@ -127,6 +132,8 @@ __all__ = (
     "FormBodyTexts",
     "FormVersion",
     "Gap",
+    "ImportView",
+    "ImportViewState",
     "InteractionBody",
     "InteractionBodyKind",
     "InteractionBodyProperties",
@@ -134,6 +141,7 @@ __all__ = (
     "InteractionResultOutcome",
     "InteractionsBody",
     "Line",
+    "ListImportProblemsFormat",
     "ListReviewsState",
     "MemberReference",
     "NewCredential",
@@ -147,10 +155,12 @@ __all__ = (
     "PageExceptionItem",
     "PageFormVersion",
     "PageGap",
+    "PageProblemView",
     "PageReview",
     "PageSubmissionView",
     "Problem",
     "ProblemErrorsItem",
+    "ProblemView",
     "ProductBody",
     "PublishedForm",
     "Purchase",
