@@ -3,6 +3,8 @@
 from .accepted import Accepted
 from .accepted_status import AcceptedStatus
 from .amendment import Amendment
+from .audit_entry import AuditEntry
+from .audit_entry_action import AuditEntryAction
 from .batch_result import BatchResult
 from .claim import Claim
 from .consent_body import ConsentBody
@@ -53,6 +55,7 @@ from .note import Note
 from .number import Number
 from .option import Option
 from .option_label import OptionLabel
+from .page_audit_entry import PageAuditEntry
 from .page_credential import PageCredential
 from .page_dead_letter import PageDeadLetter
 from .page_exception_item import PageExceptionItem
@@ -102,6 +105,8 @@ __all__ = (
     "Accepted",
     "AcceptedStatus",
     "Amendment",
+    "AuditEntry",
+    "AuditEntryAction",
     "BatchResult",
     "Claim",
     "ConsentBody",
@@ -150,6 +155,7 @@ __all__ = (
     "Number",
     "Option",
     "OptionLabel",
+    "PageAuditEntry",
     "PageCredential",
     "PageDeadLetter",
     "PageExceptionItem",

@@ -9,6 +9,7 @@ from attrs import field as _attrs_field
 from ..types import UNSET, Unset
 
 from ..models.new_credential_role import NewCredentialRole
+from ..types import UNSET, Unset
 from typing import cast
 import datetime
 
@@ -30,6 +31,7 @@ class NewCredential:
         role (NewCredentialRole):
         store_id (None | str):
         terminal_id (None | str):
+        last_used_at (datetime.datetime | None | Unset):
     """
 
     expires_at: datetime.datetime | None
@@ -41,6 +43,7 @@ class NewCredential:
     role: NewCredentialRole
     store_id: None | str
     terminal_id: None | str
+    last_used_at: datetime.datetime | None | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -76,6 +79,14 @@ class NewCredential:
         terminal_id: None | str
         terminal_id = self.terminal_id
 
+        last_used_at: None | str | Unset
+        if isinstance(self.last_used_at, Unset):
+            last_used_at = UNSET
+        elif isinstance(self.last_used_at, datetime.datetime):
+            last_used_at = self.last_used_at.isoformat()
+        else:
+            last_used_at = self.last_used_at
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -91,6 +102,8 @@ class NewCredential:
                 "terminal_id": terminal_id,
             }
         )
+        if last_used_at is not UNSET:
+            field_dict["last_used_at"] = last_used_at
 
         return field_dict
 
@@ -165,6 +178,23 @@ class NewCredential:
 
         terminal_id = _parse_terminal_id(d.pop("terminal_id"))
 
+        def _parse_last_used_at(data: object) -> datetime.datetime | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                last_used_at_type_0 = datetime.datetime.fromisoformat(data)
+
+                return last_used_at_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(datetime.datetime | None | Unset, data)
+
+        last_used_at = _parse_last_used_at(d.pop("last_used_at", UNSET))
+
         new_credential = cls(
             expires_at=expires_at,
             key=key,
@@ -175,6 +205,7 @@ class NewCredential:
             role=role,
             store_id=store_id,
             terminal_id=terminal_id,
+            last_used_at=last_used_at,
         )
 
         new_credential.additional_properties = d

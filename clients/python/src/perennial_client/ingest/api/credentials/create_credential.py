@@ -75,7 +75,10 @@ def sync_detailed(
 ) -> Response[NewCredential | Problem]:
     """Create Credential
 
-     Make a key. A lost answer is no harm: make another, revoke the first.
+     Make a key; a terminal has at most two that are active, the old one and its successor.
+
+    It works here at once, and in the other services within seconds. A lost answer is no harm:
+    revoke the key that the list shows, and make another.
 
     It takes no ``Idempotency-Key``: to replay the answer, the key would have to be stored.
 
@@ -108,7 +111,10 @@ def sync(
 ) -> NewCredential | Problem | None:
     """Create Credential
 
-     Make a key. A lost answer is no harm: make another, revoke the first.
+     Make a key; a terminal has at most two that are active, the old one and its successor.
+
+    It works here at once, and in the other services within seconds. A lost answer is no harm:
+    revoke the key that the list shows, and make another.
 
     It takes no ``Idempotency-Key``: to replay the answer, the key would have to be stored.
 
@@ -136,7 +142,10 @@ async def asyncio_detailed(
 ) -> Response[NewCredential | Problem]:
     """Create Credential
 
-     Make a key. A lost answer is no harm: make another, revoke the first.
+     Make a key; a terminal has at most two that are active, the old one and its successor.
+
+    It works here at once, and in the other services within seconds. A lost answer is no harm:
+    revoke the key that the list shows, and make another.
 
     It takes no ``Idempotency-Key``: to replay the answer, the key would have to be stored.
 
@@ -167,7 +176,10 @@ async def asyncio(
 ) -> NewCredential | Problem | None:
     """Create Credential
 
-     Make a key. A lost answer is no harm: make another, revoke the first.
+     Make a key; a terminal has at most two that are active, the old one and its successor.
+
+    It works here at once, and in the other services within seconds. A lost answer is no harm:
+    revoke the key that the list shows, and make another.
 
     It takes no ``Idempotency-Key``: to replay the answer, the key would have to be stored.
 

@@ -85,7 +85,7 @@ def sync_detailed(
 ) -> Response[PageCredential | Problem]:
     """List Credentials
 
-     List keys, revoked ones too; never the keys themselves.
+     List keys, revoked ones too, with their last use; never the keys themselves.
 
     Args:
         limit (int | Unset): Most items of one page. Default: 50.
@@ -119,7 +119,7 @@ def sync(
 ) -> PageCredential | Problem | None:
     """List Credentials
 
-     List keys, revoked ones too; never the keys themselves.
+     List keys, revoked ones too, with their last use; never the keys themselves.
 
     Args:
         limit (int | Unset): Most items of one page. Default: 50.
@@ -148,7 +148,7 @@ async def asyncio_detailed(
 ) -> Response[PageCredential | Problem]:
     """List Credentials
 
-     List keys, revoked ones too; never the keys themselves.
+     List keys, revoked ones too, with their last use; never the keys themselves.
 
     Args:
         limit (int | Unset): Most items of one page. Default: 50.
@@ -180,7 +180,7 @@ async def asyncio(
 ) -> PageCredential | Problem | None:
     """List Credentials
 
-     List keys, revoked ones too; never the keys themselves.
+     List keys, revoked ones too, with their last use; never the keys themselves.
 
     Args:
         limit (int | Unset): Most items of one page. Default: 50.
