@@ -62,7 +62,7 @@ faults: $(READY) java ## the long form of the fault tests: 50 kills, 100,000 eve
 	@FAULTS=long $(PY) -m pytest tests/faults --timeout 3600 $(ARGS)
 
 schemathesis: $(READY) ## the long form of the OpenAPI tests: EXAMPLES=500, SEED=1
-	@EXAMPLES=$(EXAMPLES) SEED=$(SEED) $(PY) -m pytest tests/service/test_openapi_conformance.py $(ARGS)
+	@EXAMPLES=$(EXAMPLES) SEED=$(SEED) $(PY) -m pytest -n $(WORKERS) --dist loadfile -k openapi_document tests/service $(ARGS)
 
 bench: $(READY) java ## throughput and latency, as ratios on this machine
 	@$(PY) -m bench $(ARGS)

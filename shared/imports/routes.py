@@ -15,7 +15,7 @@ from shared import auth
 from shared.auth import Caller
 from shared.db import Tx, run_unit
 from shared.errors import Refused
-from shared.http import Request, get_context, pages
+from shared.http import Request, get_context, names, pages
 from shared.imports import staging, store
 from shared.imports.kinds import Kind
 from shared.imports.store import Run
@@ -113,9 +113,10 @@ def routes(
             name=f"import_{kind}",
             openapi_extra=_BODY,
         )
-    add("/{import_id}", desk.get_import, methods=["GET"])
-    add("/{import_id}/problems", desk.list_import_problems, methods=["GET"], responses=_PROBLEMS)
-    add("/{import_id}:cancel", desk.cancel_import, methods=["POST"])
+    one = f"/{names.uuid('import_id')}"
+    add(one, desk.get_import, methods=["GET"])
+    add(f"{one}/problems", desk.list_import_problems, methods=["GET"], responses=_PROBLEMS)
+    add(f"{one}:cancel", desk.cancel_import, methods=["POST"])
     return router
 
 

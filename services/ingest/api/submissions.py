@@ -27,6 +27,7 @@ from shared.contracts.messages import Channel
 from shared.db import Tx, run_unit
 from shared.errors import Refused
 from shared.http.models import Request
+from shared.http.names import uuid
 from shared.http.pages import Cursor, CursorText, Limit, Page
 
 router = APIRouter(prefix="/v1/forms", tags=["forms"])
@@ -160,7 +161,7 @@ async def list_submissions(
     return _cursor.page(shown, limit, lambda one: (one.received_at, one.submission_id))
 
 
-@router.get("/{form_id}/submissions/{submission_id}")
+@router.get(f"/{{form_id}}/submissions/{uuid('submission_id')}")
 async def follow_submission(
     form_id: FormId, submission_id: UUID, caller: Reader, context: Ingest
 ) -> SubmissionStatus:
@@ -172,7 +173,7 @@ async def follow_submission(
     return SubmissionStatus.model_validate(_view(found).model_dump())
 
 
-@router.post("/{form_id}/submissions/{submission_id}:erase")
+@router.post(f"/{{form_id}}/submissions/{uuid('submission_id')}:erase")
 async def erase_submission(
     form_id: FormId, submission_id: UUID, _: Staff, context: Ingest
 ) -> SubmissionView:
