@@ -132,7 +132,8 @@ def _cap(log: Path) -> None:
         return
     with log.open("rb") as full:
         full.seek(-LOG_LIMIT_BYTES, 2)
-        log.with_name(f"{log.name}.1").write_bytes(full.read())
+        # No more than that, though the process may have written on meanwhile.
+        log.with_name(f"{log.name}.1").write_bytes(full.read(LOG_LIMIT_BYTES))
     with log.open("r+b") as file:
         file.truncate(0)
 
