@@ -11,6 +11,7 @@ from time import perf_counter, process_time
 from typing import cast
 
 HOST = "127.0.0.1"
+CUTS_MAX = 20
 _END_OF_HEAD = b"\r\n\r\n"
 _RETRY_AFTER = re.compile(rb"\r\nretry-after: *(\d+)\r\n", re.IGNORECASE)
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
@@ -146,11 +147,23 @@ class Pool:
         return answer
 
     async def ask(self, request: bytes) -> Answer:
-        """Send as ``send`` does; return the answer, whatever its status."""
-        connection = self._idle.pop() if self._idle else await connect(self._port)
-        answer = await connection.ask(request)
-        self._idle.append(connection)
-        return answer
+        """Send as ``send`` does; return the answer, whatever its status.
+
+        Sends again on another connection where one was cut, as tills do: it may have grown old
+        while it waited. Raises ``ConnectionError`` when that happens ``CUTS_MAX`` times.
+        """
+        cuts = 0
+        while True:
+            connection = self._idle.pop() if self._idle else await connect(self._port)
+            try:
+                answer = await connection.ask(request)
+            except ConnectionError:
+                cuts += 1
+                if cuts == CUTS_MAX:
+                    raise
+            else:
+                self._idle.append(connection)
+                return answer
 
     def close(self) -> None:
         for connection in self._idle:

@@ -106,13 +106,13 @@ class Storm:
         return seconds
 
     async def _come_back(self, terminal: int) -> None:
-        connection = await load.connect(self._port)
+        pool = load.Pool(self._port)
         for number, body in enumerate(self._batches(terminal)):
             request = load.encode("POST", "/v1/purchases:batch", key=self._key, body=body)
-            await self._upload(connection, request)
+            await self._upload(pool, request)
             if (terminal + number) % self.size.again_one_in == 0:
-                await self._upload(connection, request)
-        connection.close()
+                await self._upload(pool, request)
+        pool.close()
 
     def _batches(self, terminal: int) -> Iterator[bytes]:
         first = terminal * self.size.per_terminal
@@ -125,10 +125,10 @@ class Storm:
         basket = self._baskets[number % len(self._baskets)]
         return json.dumps(workload.request(basket, number, store=STORE, terminal=terminal)).encode()
 
-    async def _upload(self, connection: load.Connection, request: bytes) -> None:
+    async def _upload(self, pool: load.Pool, request: bytes) -> None:
         attempt = 0
         while True:
-            answer = await connection.ask(request)
+            answer = await pool.ask(request)
             if answer.status == 207:
                 break
             if answer.retry_after_s is None:
