@@ -162,7 +162,7 @@ async def _locked_parked_keys(tx: Tx, batch: Batch) -> set[bytes]:
 
 
 async def _settled_malformed(tx: Tx, batch: Batch) -> set[int]:
-    """Return the offsets of unreadable records that have a dead letter from an earlier structs."""
+    """Return the offsets of unreadable records that have a dead letter from an earlier reading."""
     unreadable = [item.offset for item in batch.items if item.malformed is not None]
     if not unreadable:
         return set()
