@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from services.ingest import loyalty
 from services.ingest.context import IngestContext
 from services.ingest.handlers import changes, credentials, enrolments, interactions, members
+from services.ingest.loyalty import Loyalty
 from services.ingest.store import changes as change_store
 from services.ingest.store import members as member_store
 from shared.db import Tx, run_unit
@@ -45,8 +45,7 @@ async def enrol(context: IngestContext) -> None:
     """Enrol who signed up by a form; waits while loyalty is away."""
     settings = context.settings
     key = settings.loyalty_key or settings.app_key
-    async with loyalty.connect(settings.loyalty_url, key) as client:
-        await enrolments.enrol_waiting(context, client)
+    await enrolments.enrol_waiting(context, Loyalty(context.loyalty, key))
 
 
 async def forget(context: IngestContext) -> None:

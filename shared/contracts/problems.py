@@ -164,9 +164,6 @@ BUSINESS: Mapping[str, Code] = {
     "too_many_submissions": Code(
         429, "Too many submissions", "Wait for `Retry-After` seconds, then send it again."
     ),
-    "loyalty_unavailable": Code(
-        503, "Loyalty unavailable", "Nothing to do: sign-ups wait and are tried again."
-    ),
     # loyalty
     "identifier_taken": Code(
         409, "Identifier taken", "Look the member up by it, or merge the two members."

@@ -1,7 +1,7 @@
 """Sign-ups become members exactly once, by the real members' API; and what erasure leaves."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from shared.contracts.interactions import ConsentGiven, InteractionRecorded
 from shared.contracts.members import MemberChanged
 from shared.db import Database
 from shared.errors import Unavailable
+from shared.http.peer import Peer
 from tests.conftest import MakeDatabase
 from tests.service.ingest.conftest import NOW, enrol, published
 from tests.service.ingest.form_examples import (
@@ -36,6 +37,12 @@ from tests.service.loyalty.desk import Desk
 BOTH = [{"purpose": "marketing", "channel": channel} for channel in ("email", "sms")]
 
 
+def asking(carry: Callable[[httpx.Request], Coroutine[None, None, httpx.Response]]) -> Loyalty:
+    """Return a client whose questions go to ``carry``."""
+    transport = httpx.MockTransport(carry)
+    return Loyalty(Peer("loyalty", "http://x", transport=transport), None)
+
+
 class Line:
     """The line to a real loyalty service; a test cuts it before or after the call gets through."""
 
@@ -47,9 +54,7 @@ class Line:
 
     @property
     def client(self) -> Loyalty:
-        return Loyalty(
-            httpx.AsyncClient(transport=httpx.MockTransport(self._carry), base_url="http://x")
-        )
+        return asking(self._carry)
 
     async def _carry(self, request: httpx.Request) -> httpx.Response:
         self.calls += 1
@@ -217,9 +222,7 @@ async def test_what_loyalty_never_takes_is_left_for_the_staff_to_see(
     async def never(_: httpx.Request) -> httpx.Response:
         return httpx.Response(422, json={"code": "invalid_request"})
 
-    transport = httpx.MockTransport(never)
-    refusing = Loyalty(httpx.AsyncClient(transport=transport, base_url="http://x"))
-    await enrolments.enrol_waiting(context, refusing)
+    await enrolments.enrol_waiting(context, asking(never))
 
     (seen,) = await listed(client)
     assert (seen["status"], seen["failure"]) == ("failed", "invalid_request")
