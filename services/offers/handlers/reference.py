@@ -27,5 +27,6 @@ async def on_members(tx: Tx, events: Sequence[MemberChanged], context: OffersCon
         tx,
         [event.data.model_dump(include={"member_id", "version", "status"}) for event in events],
     )
-    if any(event.data.status == erasure.ERASED for event in events):
-        await erasure.forget_erased(tx)
+    erased = {event.data.member_id for event in events if event.data.status == erasure.ERASED}
+    if erased:
+        await erasure.forget_erased(tx, erased)
