@@ -2,17 +2,16 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.loyalty.api.fields import Code, IdentifierValue, Locale, Name, Zone
-from services.loyalty.api.members import ConsentInput, IdentifierInput
+from services.loyalty.api.fields import Code, IdentifierValue
+from services.loyalty.api.members import ConsentInput, EnrolmentInput
 from services.loyalty.context import LoyaltyContext
-from services.loyalty.domain.members import Profile
 from services.loyalty.handlers import imports as handlers
 from services.loyalty.handlers.enrol import ConsentWish
 from services.loyalty.handlers.imports import GivenConsent, LotRow, MemberRow
@@ -40,20 +39,14 @@ class ImportedConsent(ConsentInput):
     """Without it, as they enrolled."""
 
 
-class ImportedMember(Request):
+class ImportedMember(EnrolmentInput):
     """A member: the body of an enrolment, and since when they are one."""
 
-    external_id: Code | None = None
-    identifiers: Annotated[tuple[IdentifierInput, ...], Field(max_length=20)] = ()
-    name: Name | None = None
-    email: IdentifierValue | None = None
-    phone: IdentifierValue | None = None
-    birth_date: date | None = None
-    locale: Locale | None = None
-    time_zone: Zone | None = None
-    home_store: Code | None = None
     enrolled_at: Instant | None = None
-    consents: Annotated[tuple[ImportedConsent, ...], Field(max_length=50)] = ()
+    # Bodies are frozen, so a narrower type is safe.
+    consents: Annotated[  # pyright: ignore[reportIncompatibleVariableOverride]
+        tuple[ImportedConsent, ...], Field(max_length=50)
+    ] = ()
 
     @model_validator(mode="after")
     def _can_be_found_again(self) -> Self:
@@ -66,15 +59,7 @@ class ImportedMember(Request):
         """Return the row as handlers take it."""
         return MemberRow(
             external_id=self.external_id,
-            profile=Profile(
-                name=self.name,
-                email=self.email,
-                phone=self.phone,
-                birth_date=self.birth_date,
-                locale=self.locale,
-                time_zone=self.time_zone,
-                home_store=self.home_store,
-            ),
+            profile=self.profile(),
             identifiers=[(one.kind, one.value) for one in self.identifiers],
             enrolled_at=self.enrolled_at,
             consents=[_given(one) for one in self.consents],

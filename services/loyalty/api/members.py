@@ -58,6 +58,18 @@ class EnrolmentInput(Request):
     home_store: Code | None = None
     consents: Annotated[tuple[ConsentInput, ...], Field(max_length=50)] = ()
 
+    def profile(self) -> Profile:
+        """Return what the member told about themselves."""
+        return Profile(
+            name=self.name,
+            email=self.email,
+            phone=self.phone,
+            birth_date=self.birth_date,
+            locale=self.locale,
+            time_zone=self.time_zone,
+            home_store=self.home_store,
+        )
+
 
 class ProfileInput(Request):
     """Changes of a profile; a field that is left out stays."""
@@ -196,17 +208,8 @@ def _say_replayed(response: Response, known: Known) -> None:
 
 
 def _enrolment(body: EnrolmentInput) -> Enrolment:
-    profile = Profile(
-        name=body.name,
-        email=body.email,
-        phone=body.phone,
-        birth_date=body.birth_date,
-        locale=body.locale,
-        time_zone=body.time_zone,
-        home_store=body.home_store,
-    )
     return Enrolment(
-        profile=profile,
+        profile=body.profile(),
         identifiers=[(one.kind, one.value) for one in body.identifiers],
         external_id=body.external_id,
         consents=[ConsentWish(**consent.model_dump()) for consent in body.consents],
