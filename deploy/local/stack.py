@@ -1,6 +1,8 @@
 """The whole stack, from an empty folder to sixteen service processes; ``serve`` runs it."""
 
 import asyncio
+import contextlib
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +14,7 @@ from typing import cast
 from deploy.local import environment, ports, processes, provision
 from deploy.local.errors import LocalStackError
 from deploy.local.kafka import LocalKafka, jars
-from deploy.local.layout import CHECKOUT, SERVICES, Layout, Scope
+from deploy.local.layout import API_KEYS, CHECKOUT, SERVICES, Layout, Scope
 from deploy.local.part import Part, cap_logs
 from deploy.local.postgres import LocalPostgres
 from deploy.local.supervisor import Supervisor
@@ -22,6 +24,8 @@ INFRA_LIMIT_S = 90.0
 MIGRATE_LIMIT_S = 120.0
 SERVICES_LIMIT_S = 120.0
 HEALTH_TIMEOUT_S = 2.0
+KEYS_LIMIT_S = 30.0
+KEYS_POLL_S = 0.5
 
 
 class Stack:
@@ -67,6 +71,7 @@ class Stack:
             await self._migrate()
             self.supervisor.say("starting the services")
             await self.supervisor.start(group, self._services(), limit_s=SERVICES_LIMIT_S)
+            await self._spread_keys()
         self.supervisor.phase = "ready"
         self.supervisor.say("")
 
@@ -147,6 +152,19 @@ class Stack:
             message = f"{service} could not migrate. The end of {log}:\n{processes.tail(log)}"
             raise LocalStackError(message)
 
+    async def _spread_keys(self) -> None:
+        """Wait until every service knows the keys that are printed: they travel by Kafka.
+
+        Not for ever: one that was revoked since the first start is never known again.
+        """
+        self.supervisor.say("letting the services know the keys")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(KEYS_LIMIT_S):
+                for service in SERVICES:
+                    port = int(self.chosen.values[f"{service.upper()}_PORT"])
+                    for name in API_KEYS:
+                        await _until_known(port, self.chosen.values[name])
+
     def _services(self) -> list[Part]:
         return [self._service(service, process) for service in SERVICES for process in PROCESSES]
 
@@ -209,16 +227,34 @@ def _quietly(ready: Callable[[], bool]) -> Callable[[], bool]:
 
 
 async def _answers(port: int) -> bool:
-    """Whether ``/health/ready`` says 200. By hand: it is asked of sixteen processes for ever."""
+    """Whether ``/health/ready`` says 200."""
+    return await _status(port, "/health/ready") == 200
+
+
+async def _knows(port: int, key: str) -> bool:
+    """Whether a service takes the key for one of its own, whatever that may do there."""
+    return await _status(port, "/v1/dead-letters", key) in {200, 403}
+
+
+async def _until_known(port: int, key: str) -> None:
+    while True:
+        if await _knows(port, key):
+            return
+        await asyncio.sleep(KEYS_POLL_S)
+
+
+async def _status(port: int, path: str, key: str = "") -> int:
+    """Return the status of an answer, 0 for none. By hand: sixteen processes are asked for ever."""
+    asked = f"GET {path} HTTP/1.1\r\nHost: local\r\nAuthorization: Bearer {key}\r\n"
     try:
         async with asyncio.timeout(HEALTH_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(ports.LOOPBACK, port)
             try:
-                writer.write(b"GET /health/ready HTTP/1.1\r\nHost: local\r\n")
-                writer.write(b"Connection: close\r\n\r\n")
+                writer.write(f"{asked}Connection: close\r\n\r\n".encode())
                 status = await reader.readline()
             finally:
                 writer.close()
     except (OSError, TimeoutError):
-        return False
-    return b" 200 " in status
+        return 0
+    found = re.match(rb"HTTP/1\.1 (\d{3}) ", status)
+    return int(found[1]) if found else 0

@@ -104,6 +104,8 @@ async def _after_migrate(context: IngestContext) -> None:
 
     async def unit(tx: Tx) -> None:
         await keys.bootstrap(tx, context.settings, at=context.clock.now())
+        # Desks need not wait for the first heartbeat of the jobs.
+        await keys.beat(tx, at=context.clock.now())
 
     await run_unit(context.db, unit)
 
