@@ -1,14 +1,9 @@
 """The example of docs/howto/forms.md on a whole stack: a form, a sign-up, a member, a consent."""
 
-import asyncio
-import re
-import subprocess
-from collections.abc import Iterator
-from pathlib import Path
-
 import httpx
 import pytest
 
+from tests.e2e.documents import run, shell_blocks
 from tests.rig import CHECKOUT, Rig, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.kafka, pytest.mark.timeout(240)]
@@ -17,35 +12,10 @@ CANARY = "ann-"
 """Begins the address that the example signs up with."""
 
 
-@pytest.fixture(scope="module")
-def rig(scratch: Path) -> Iterator[Rig]:
-    made = Rig(scratch / "forms")
-    made.command("deploy.local", "up")
-    yield made
-    made.command("deploy.local", "clean")
-
-
-def example() -> str:
-    """Return the first shell block of the document."""
-    text = (CHECKOUT / "docs" / "howto" / "forms.md").read_text(encoding="utf-8")
-    found = re.search(r"```sh\n(.*?)```", text, re.DOTALL)
-    assert found is not None
-    return found[1]
-
-
 async def test_who_signs_up_is_a_member_whose_consent_notify_can_show(rig: Rig) -> None:
-    script = example().replace(".local/env", str(rig.root / "env"))
-    script += '\nprintf "\\nsubmission %s\\n" "$submission"\n'
-    done = await asyncio.to_thread(
-        subprocess.run,
-        ["bash", "-euo", "pipefail", "-c", script],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=CHECKOUT,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    submission = done.stdout.rsplit("submission ", 1)[1].strip()
+    example, *_ = shell_blocks(CHECKOUT / "docs" / "howto" / "forms.md")
+    printed = await run(rig, example + '\nprintf "\\nsubmission %s\\n" "$submission"\n')
+    submission = printed.rsplit("submission ", 1)[1].strip()
     env = rig.env
 
     def caller(service: str, key: str) -> httpx.AsyncClient:

@@ -2,17 +2,15 @@
 
 import asyncio
 import json
-import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.e2e.documents import run, shell_blocks
 from tests.rig import CHECKOUT, Rig, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.kafka, pytest.mark.timeout(240)]
@@ -21,36 +19,11 @@ POINTS = 88
 """$4.44 of tropical fruit at 20 points a dollar, rounded down."""
 
 
-@pytest.fixture(scope="module")
-def rig(scratch: Path) -> Iterator[Rig]:
-    made = Rig(scratch / "readme")
-    made.command("deploy.local", "up")
-    yield made
-    made.command("deploy.local", "clean")
-
-
-def example() -> str:
-    """Return the README's shell block under "One purchase by hand"."""
-    text = (CHECKOUT / "README.md").read_text()
-    found = re.search(r"## One purchase by hand.*?```sh\n(.*?)```", text, re.DOTALL)
-    assert found is not None
-    return found[1]
-
-
 async def test_the_example_of_the_readme_earns_what_it_says(rig: Rig) -> None:
-    script = example().replace(".local/env", str(rig.root / "env"))
-    script += '\nprintf "\\nmember %s\\n" "$id"\n'
-    done = await asyncio.to_thread(
-        subprocess.run,
-        ["bash", "-euo", "pipefail", "-c", script],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=CHECKOUT,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert '"duplicate":false' in done.stdout.replace(" ", "")
-    member = done.stdout.rsplit("member ", 1)[1].strip()
+    example, *_ = shell_blocks(CHECKOUT / "README.md", below="## One purchase by hand")
+    printed = await run(rig, example + '\nprintf "\\nmember %s\\n" "$id"\n')
+    assert '"duplicate":false' in printed.replace(" ", "")
+    member = printed.rsplit("member ", 1)[1].strip()
     env = rig.env
     async with httpx.AsyncClient(
         base_url=env["LOYALTY_URL"], headers={"Authorization": f"Bearer {env['APP_KEY']}"}
