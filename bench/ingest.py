@@ -1,8 +1,10 @@
 """Ingest: single purchases against a bare route, and batch uploads."""
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 
 import asyncpg
 from rich.console import Console
@@ -13,10 +15,15 @@ from bench.infra import Infra
 from bench.shipped import STORE, TERMINAL, Shipped, Started, shipped
 from deploy.local import ports
 
-AT_ONCE = 32
+AT_ONCE = 64
+"""Tills in a hurry at once."""
 WARM_UP = 500
 BATCH_ROWS = 1_000
-UPLOADS_AT_ONCE = (1, 2, 3)
+UPLOADS = ((1, 1), (1, 2), (2, 2), (2, 4))
+"""Processes that answer, and uploads at once to all of them."""
+
+
+_WARM_UPLOADS = max(processes for processes, _ in UPLOADS)
 
 
 @dataclass(frozen=True)
@@ -27,13 +34,13 @@ class Size:
     """Of each server, in turns."""
     requests: int = 2_500
     """In a round."""
-    uploads: int = 12
-    """Of a thousand purchases, at each number of uploads at once."""
+    uploads: int = 16
+    """Of a thousand purchases, for each of ``UPLOADS``."""
 
     @property
     def purchases(self) -> int:
         rounds = WARM_UP + self.rounds * self.requests
-        return rounds + (1 + self.uploads * len(UPLOADS_AT_ONCE)) * BATCH_ROWS
+        return rounds + (_WARM_UPLOADS + self.uploads * len(UPLOADS)) * BATCH_ROWS
 
 
 @dataclass
@@ -138,7 +145,9 @@ def _report_singles(totals: Mapping[str, Total], console: Console) -> dict[str, 
 async def _uploads(
     running: Shipped, bodies: list[bytes], size: Size, console: Console
 ) -> dict[str, float]:
-    server = running.started[0]
+    port = ports.free_port()
+    another = await running.start(["services.ingest", "api"], port, {"INGEST_PORT": str(port)})
+    servers = [running.started[0], another]
     key = running.variables["TERMINAL_KEY"]
     uploads = [
         load.encode(
@@ -150,28 +159,45 @@ async def _uploads(
         for start in range(0, len(bodies), BATCH_ROWS)
     ]
     before = await _committed(running.infra)
-    await load.drive(server.port, uploads[:1], at_once=1, expected=207)
+    await _upload(servers, uploads[:_WARM_UPLOADS], at_once=_WARM_UPLOADS)
     table = Table("POST /v1/purchases:batch", "purchases", "purchases/s", "CPU µs/purchase")
     figures: dict[str, float] = {}
-    start = 1
-    for at_once in UPLOADS_AT_ONCE:
-        total = Total()
-        cpu_before = server.cpu_s()
+    start = _WARM_UPLOADS
+    for processes, at_once in UPLOADS:
         some = uploads[start : start + size.uploads]
-        driven = await load.drive(server.port, some, at_once=at_once, expected=207)
-        total.add(driven, server.cpu_s() - cpu_before)
+        total = await _upload(servers[:processes], some, at_once=at_once)
         start += size.uploads
         rate = total.per_second * BATCH_ROWS
+        name = f"{at_once} at once, {processes} api"
         table.add_row(
-            f"{at_once} at once",
+            name,
             f"{total.requests * BATCH_ROWS:,}",
             f"{rate:,.0f}",
             f"{total.cpu_us / BATCH_ROWS:,.0f}",
         )
-        figures[f"batch purchases/s, {at_once} at once"] = rate
+        figures[f"batch purchases/s, {name}"] = rate
     await _check_committed(running.infra, before + len(bodies))
     console.print(table)
     return figures
+
+
+async def _upload(servers: Sequence[Started], uploads: Sequence[bytes], *, at_once: int) -> Total:
+    """Send the uploads to the servers in equal shares, ``at_once`` at any time."""
+    cpu_before = sum(server.cpu_s() for server in servers)
+    started = perf_counter()
+    shares = [uploads[number :: len(servers)] for number in range(len(servers))]
+    driven = await asyncio.gather(
+        *(
+            load.drive(server.port, share, at_once=at_once // len(servers), expected=207)
+            for server, share in zip(servers, shares, strict=True)
+        )
+    )
+    return Total(
+        requests=len(uploads),
+        seconds=perf_counter() - started,
+        cpu_seconds=sum(server.cpu_s() for server in servers) - cpu_before,
+        client_cpu_seconds=max(one.cpu_seconds for one in driven),
+    )
 
 
 async def _check_committed(infra: Infra, wanted: int) -> None:

@@ -31,7 +31,7 @@ class Limits:
 
     workers: int = 2
     rows_max: int = 250
-    wait_s: float = 0.002
+    wait_s: float = 0.005
     deadline_s: float = 4.0
     live_max: int = 5_000
     bulk_max: int = 10_000

@@ -25,7 +25,7 @@ class IngestSettings(ServiceSettings):
     commit_workers: int = Field(default=2, ge=1, le=16)
     """Group commits under way at once in one process; each holds a database connection."""
     commit_rows_max: int = Field(default=250, ge=1, le=1_000)
-    commit_wait_ms: float = Field(default=2.0, ge=0, le=50)
+    commit_wait_ms: float = Field(default=5.0, ge=0, le=50)
     """How long a commit gathers company while another one is under way; never when idle."""
     commit_deadline_s: float = Field(default=4.0, gt=0, le=30)
     """After this a till is told to try again: shorter than the five seconds it waits."""

@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import re
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from fastapi import FastAPI
@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, APIRouter
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from shared import metrics, telemetry
 from shared.auth import Keyring
@@ -22,6 +23,7 @@ from shared.errors import PerennialError
 from shared.http import deadletters, health, problem
 from shared.http.health import Check, Readiness
 from shared.http.middleware import Guard, Limits, RouteLimits, Serving
+from shared.http.raw import RawRoute
 from shared.service import Context, Service
 
 DEADLINE_EXTENSION = "x-deadline-s"
@@ -76,7 +78,7 @@ def create_api(service: Service, context: Context, *, limits: Limits | None = No
     readiness = Readiness(health.database_check(service, context.db))
     app.include_router(health.routes(readiness, service.name))
     limits = limits or Limits(in_flight_max=context.settings.requests_max)
-    _guard(app, limits, _route_limits(service))
+    _guard(app, limits, _route_limits(service), _direct(service))
     telemetry.instrument(app)
     return app
 
@@ -125,15 +127,20 @@ def _application(service: Service) -> FastAPI:
 
 def _with_health(app: FastAPI, check: Check) -> FastAPI:
     app.include_router(health.routes(Readiness(check), "health"))
-    _guard(app, Limits(body_max_bytes=1), ())
+    _guard(app, Limits(body_max_bytes=1))
     return app
 
 
-def _guard(app: FastAPI, limits: Limits, routes: tuple[RouteLimits, ...]) -> None:
+def _guard(
+    app: FastAPI,
+    limits: Limits,
+    routes: tuple[RouteLimits, ...] = (),
+    direct: Mapping[tuple[str, str], ASGIApp] | None = None,
+) -> None:
     serving = Serving()
     app.state.serving = serving
     metrics.http_in_flight.set_function(lambda: serving.in_flight)
-    app.add_middleware(Guard, serving=serving, limits=limits, routes=routes)
+    app.add_middleware(Guard, serving=serving, limits=limits, routes=routes, direct=direct or {})
 
 
 async def _answer(_request: HTTPRequest, error: Exception) -> Response:
@@ -194,6 +201,16 @@ def _route_limits(service: Service) -> tuple[RouteLimits, ...]:
         if deadline_s is not None:
             found.append(RouteLimits(route.path_regex, route.max_body_size, deadline_s))
     return tuple(found)
+
+
+def _direct(service: Service) -> dict[tuple[str, str], ASGIApp]:
+    """Gather the routes that the guard may call by itself: it answers their errors alike."""
+    return {
+        (method, route.path): route.direct()
+        for route in _api_routes(service.routers)
+        if isinstance(route, RawRoute)
+        for method in route.methods or ()
+    }
 
 
 def _add_problem_schema(app: FastAPI) -> None:

@@ -77,6 +77,10 @@ class Guard:
     serving: Serving
     limits: Limits = field(default_factory=Limits)
     routes: tuple[RouteLimits, ...] = ()
+    direct: Mapping[tuple[str, str], ASGIApp] = field(
+        default_factory=dict[tuple[str, str], ASGIApp]
+    )
+    """By method and path: what is called in place of ``app``, past all that routing costs."""
     deadlines: Deadlines = field(default_factory=Deadlines)
     _timers: dict[tuple[str, str, int], Histogram] = field(
         default_factory=dict[tuple[str, str, int], Histogram]
@@ -103,7 +107,7 @@ class Guard:
         serving.uploads += uploads
         started = perf_counter()
         try:
-            await exchange.run(self.app)
+            await exchange.run(self.direct.get((scope["method"], scope["path"]), self.app))
         finally:
             serving.in_flight -= 1
             serving.uploads -= uploads

@@ -11,11 +11,11 @@ from services.ingest import domain
 from services.ingest.api import answers, bodies, fields, regions
 from services.ingest.api.answers import Accepted
 from services.ingest.api.depends import Ingest, Till
-from services.ingest.api.raw import RawRoute
 from services.ingest.context import IngestContext
 from services.ingest.handlers import changes
 from shared.db import Tx, run_unit
 from shared.http.models import Request
+from shared.http.raw import RawRoute
 
 router = APIRouter(prefix="/v1", tags=["purchases"], route_class=RawRoute)
 

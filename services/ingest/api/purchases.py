@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from services.ingest.api import answers, bodies, regions
 from services.ingest.api.answers import Accepted
 from services.ingest.api.depends import Ingest, Till
-from services.ingest.api.raw import RawRoute
+from shared.http.raw import RawRoute
 
 router = APIRouter(prefix="/v1", tags=["purchases"], route_class=RawRoute)
 

@@ -15,8 +15,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field, TypeAdapter, ValidationError
 
 from services.ingest.api import bodies
-from services.ingest.api.raw import invalid_body
 from shared.errors import Malformed, PerennialError
+from shared.http.raw import invalid_body
 
 ROWS_MAX = 1_000
 ROW_BYTES_MAX = 256 * 1024

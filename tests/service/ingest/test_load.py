@@ -70,6 +70,8 @@ async def api(
         "INGEST_DATABASE_URL": url,
         "INGEST_PORT": str(port),
         "INGEST_REQUESTS_MAX": str(REQUESTS_MAX),
+        # All tills of a test show one key.
+        "INGEST_LIMIT_TERMINAL_PER_S": "100000",
         "IDENTITY_KEY": IDENTITY_KEY,
     }
     process = processes.spawn(
@@ -209,3 +211,5 @@ async def test_overload_is_refused_and_what_can_be_done_is_done(api: Api) -> Non
     assert min(over.waits_s) >= 1
     assert len(set(over.waits_s)) > 1
     assert goodput >= 0.7 * capacity
+    # By the clock too, though what else the machine does hits either.
+    assert over.done >= 0.5 * fits.done

@@ -16,7 +16,7 @@ from shared.db.plumbing import dead_letter
 from shared.http.app import create_api, health_app
 from shared.http.middleware import Limits
 from tests.service.shared import guestbook
-from tests.service.shared.conftest import bearer, in_process, limited
+from tests.service.shared.conftest import TILL, bearer, in_process, limited
 from tests.service.shared.test_auth import open_nowhere
 
 ADMIN = auth.new_key()
@@ -71,6 +71,37 @@ async def test_bad_bodies_are_told_by_field(
     assert answer.status_code == (400 if code == "bad_request" else 422)
     assert answer.json()["code"] == code
     assert [each["field"] for each in answer.json().get("errors", [])] == fields
+
+
+@pytest.mark.parametrize("key", ["", "prn_nobody", TILL], ids=["none", "wrong", "right"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"text": "fine"}',
+        b'{"text": "refuse"}',
+        b'{"text": "away"}',
+        b'{"text": "bug"}',
+        b'{"text": "a", "colour": "red"}',
+        b'{"text": ',
+        b"",
+    ],
+)
+async def test_the_short_way_answers_as_the_long_one(db: Database, key: str, body: bytes) -> None:
+    short = create_api(guestbook.service(), guestbook.context(db))
+    short.router.routes.clear()  # it must not need them
+    long = create_api(guestbook.service(), guestbook.context(db))
+    (guard,) = long.user_middleware
+    guard.kwargs["direct"] = {}
+
+    answers: list[httpx.Response] = []
+    for app in (short, long):
+        async with in_process(app) as client:
+            answers.append(await client.post("/v1/notes:raw", content=body, headers=bearer(key)))
+    one, other = answers
+    assert (one.status_code, one.content) == (other.status_code, other.content)
+    for answer in answers:
+        del answer.headers["X-Request-Id"]
+    assert one.headers == other.headers
 
 
 async def test_json_without_a_content_type_is_read(api: FastAPI) -> None:

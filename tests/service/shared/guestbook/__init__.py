@@ -19,6 +19,7 @@ from shared.clock import Clock, SystemClock
 from shared.db import Database, Tx
 from shared.errors import Malformed, Refused, Unavailable
 from shared.http import Request, Text, get_context, idempotency
+from shared.http.raw import RawRoute
 from shared.service import Context, Service
 from shared.settings import ServiceSettings
 
@@ -43,6 +44,7 @@ async def _context(request: HTTPRequest) -> Context:
 InContext = Annotated[Context, Depends(_context)]
 Guest = Annotated[auth.Caller, Depends(auth.require("terminal", "app"))]
 router = APIRouter()
+raw = APIRouter(route_class=RawRoute)
 
 
 class NewNote(Request):
@@ -94,6 +96,14 @@ async def seal(
 async def echo(body: NewNote) -> NewNote:
     """Answer with the body."""
     return body
+
+
+@raw.post("/v1/notes:raw", status_code=201)
+async def leave_note_raw(body: NewNote, caller: Guest, context: InContext) -> Response:
+    """Leave a note by the short way."""
+    async with context.db.transaction() as tx:
+        await leave(tx, body.text)
+    return Response(body.model_dump_json(), 201)
 
 
 @router.post("/v1/uploads", dependencies=[auth.public], max_body_size=1024 * 1024)
@@ -148,7 +158,7 @@ def service() -> Service:
         settings=lambda: Settings(database_url=""),
         open_context=open_context,
         migrations=Path(__file__).parent / "migrations",
-        routers=(router,),
+        routers=(router, raw),
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
-from services.ingest.api.raw import RawRoute
+from shared.http.raw import RawRoute
 
 
 class Body(BaseModel):
