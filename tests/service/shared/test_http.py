@@ -100,7 +100,9 @@ async def test_the_short_way_answers_as_the_long_one(db: Database, key: str, bod
     one, other = answers
     assert (one.status_code, one.content) == (other.status_code, other.content)
     for answer in answers:
-        del answer.headers["X-Request-Id"]
+        answer.headers["X-Request-Id"] = ""
+        if "Retry-After" in answer.headers:
+            answer.headers["Retry-After"] = "some"  # it differs from call to call
     assert one.headers == other.headers
 
 
