@@ -138,6 +138,9 @@ async def serve_on(
             timeout_graceful_shutdown=GRACEFUL_S,
         )
     )
+    # Of each connection, which inherits it: head and body are two writes, and asyncio (not uvloop)
+    # lets the second wait 40 ms for an acknowledgement where a socket does not say "TCP" itself.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     address = listener.getsockname()
     logger.info("listening", host=address[0], port=address[1])
 

@@ -221,7 +221,8 @@ async def test_lost_database_connections_are_waited_out(bench: Bench) -> None:
                 await tx.execute(
                     sa.text(
                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                        "WHERE usename = current_user AND datname = current_database() "
+                        "AND pid <> pg_backend_pid()"  # not autovacuum's
                     )
                 )
         await bench.reaches({str(ann): 100})
