@@ -59,6 +59,7 @@ def make_context(
 
     limits = Limits(
         workers=settings.commit_workers,
+        live_workers=settings.commit_live_workers,
         rows_max=settings.commit_rows_max,
         wait_s=settings.commit_wait_ms / 1000,
         deadline_s=settings.commit_deadline_s,

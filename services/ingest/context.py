@@ -9,6 +9,7 @@ from services.ingest.settings import IngestSettings
 from shared.auth.guard import Failures
 from shared.db import Tx
 from shared.http.peer import Peer
+from shared.http.turns import Turns
 from shared.service import Context
 
 Positions = Callable[[str, int, Sequence[str]], Awaitable[Mapping[str, int | None]]]
@@ -36,5 +37,6 @@ class IngestContext(Context):
     """Claim tokens that were not valid, by key."""
     form_key: bytes
     """Signs the tokens of hosted forms."""
+    uploads: Turns = field(default_factory=Turns)
     form_posts: Failures = field(default_factory=Failures)
     """What each address sent by hosted forms of late: the same fence as against guessed keys."""

@@ -30,6 +30,8 @@ class Limits:
     """How much a group commit takes on."""
 
     workers: int = 2
+    live_workers: int = 1
+    """More that take no bulk, so that one is free however many files come at once."""
     rows_max: int = 250
     wait_s: float = 0.005
     deadline_s: float = 4.0
@@ -45,6 +47,9 @@ class _Waiting(Generic[Item, Result]):
     def __init__(self, item: Item, answer: "asyncio.Future[Result | Exception]") -> None:
         self.item = item
         self.answer = answer
+
+
+_Queue = deque[_Waiting[Any, Any]]
 
 
 class GroupCommit(Generic[Item, Result]):
@@ -64,6 +69,7 @@ class GroupCommit(Generic[Item, Result]):
         self._live: deque[_Waiting[Item, Result]] = deque()
         self._bulk: deque[_Waiting[Item, Result]] = deque()
         self._arrived = asyncio.Event()
+        self._live_arrived = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._under_way = 0
@@ -74,7 +80,11 @@ class GroupCommit(Generic[Item, Result]):
     async def __aenter__(self) -> Self:
         """Start the workers."""
         await self._workers.__aenter__()
-        self._tasks = [self._workers.create_task(self._work()) for _ in range(self._limits.workers)]
+        both = (self._live, self._bulk)
+        work = [self._work(self._arrived, both) for _ in range(self._limits.workers)]
+        live = (self._live,)
+        work += [self._work(self._live_arrived, live) for _ in range(self._limits.live_workers)]
+        self._tasks = [self._workers.create_task(one) for one in work]
         self._open = True
         return self
 
@@ -130,6 +140,8 @@ class GroupCommit(Generic[Item, Result]):
         ]
         queue.extend(waiting)
         self._arrived.set()
+        if queue is self._live:
+            self._live_arrived.set()
         self._idle.clear()
         # A bare timer: asyncio.timeout, which cancels the task, costs several times as much.
         timer = loop.call_later(wait_s, _give_up, waiting)
@@ -147,12 +159,12 @@ class GroupCommit(Generic[Item, Result]):
                 # What nobody waits for any more need not be written.
                 one.answer.cancel()
 
-    async def _work(self) -> None:
+    async def _work(self, arrived: asyncio.Event, queues: "Sequence[_Queue]") -> None:
         while True:
-            await self._arrived.wait()
-            if self._under_way and len(self._live) + len(self._bulk) < self._limits.rows_max:
+            await arrived.wait()
+            if self._under_way and sum(map(len, queues)) < self._limits.rows_max:
                 await asyncio.sleep(self._limits.wait_s)
-            batch = self._take()
+            batch = self._take(queues)
             self._under_way += 1
             try:
                 await self._commit(batch)
@@ -161,15 +173,17 @@ class GroupCommit(Generic[Item, Result]):
                 if not (self._under_way or self._live or self._bulk):
                     self._idle.set()
 
-    def _take(self) -> "list[_Waiting[Item, Result]]":
+    def _take(self, queues: "Sequence[_Queue]") -> "list[_Waiting[Item, Result]]":
         batch: list[_Waiting[Item, Result]] = []
-        for queue in (self._live, self._bulk):
+        for queue in queues:
             while queue and len(batch) < self._limits.rows_max:
                 one = queue.popleft()
                 if not one.answer.done():
                     batch.append(one)
-        if not self._live and not self._bulk:
-            self._arrived.clear()
+        if not self._live:
+            self._live_arrived.clear()
+            if not self._bulk:
+                self._arrived.clear()
         return batch
 
     async def _commit(self, batch: "Sequence[_Waiting[Item, Result]]") -> None:

@@ -24,6 +24,8 @@ class IngestSettings(ServiceSettings):
     """Hex, 32 bytes or more; the same in loyalty. Hashes of identifiers are useless without it."""
     commit_workers: int = Field(default=2, ge=1, le=16)
     """Group commits under way at once in one process; each holds a database connection."""
+    commit_live_workers: int = Field(default=1, ge=0, le=16)
+    """As many more for single purchases alone: tills do not wait for files."""
     commit_rows_max: int = Field(default=250, ge=1, le=1_000)
     commit_wait_ms: float = Field(default=5.0, ge=0, le=50)
     """How long a commit gathers company while another one is under way; never when idle."""

@@ -10,7 +10,7 @@ from demo.stack import Clients
 from tests.rig import Rig, connected
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def rig(scratch: Path) -> Iterator[Rig]:
     made = Rig(scratch / "faults")
     made.command("deploy.local", "up")

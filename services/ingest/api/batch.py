@@ -1,6 +1,5 @@
 """``POST /v1/purchases:batch``: a till's backlog, with an outcome per row."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, Literal
 from uuid import UUID
@@ -68,17 +67,17 @@ async def record_purchases(request: Request, caller: Till, context: Ingest) -> R
     sales: dict[int, domain.Sale] = {}
     # Everything is read before anything is written: a file with too many rows changes nothing.
     # Of what was read only the canonical form is kept.
-    async for some in rows.read(request):
+    async for some in rows.read(request, context.uploads):
         if len(results) + len(some) > rows.ROWS_MAX:
             raise rows.too_many()
-        for row in some:
-            index = len(results)
-            results.append({})
-            try:
-                sales[index] = await _sale(row, caller, context)
-            except (PerennialError, RequestValidationError) as error:
-                results[index] = _invalid(index, error)
-        await asyncio.sleep(0)  # other tills get their turn
+        async with context.uploads.take():
+            for row in some:
+                index = len(results)
+                results.append({})
+                try:
+                    sales[index] = await _sale(row, caller, context)
+                except (PerennialError, RequestValidationError) as error:
+                    results[index] = _invalid(index, error)
     committed = await context.purchases.submit_bulk(list(sales.values()))
     for index, answer in zip(sales, committed, strict=True):
         results[index] = _result(index, answer)

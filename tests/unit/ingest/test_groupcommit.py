@@ -44,7 +44,9 @@ class Flush:
 
 
 def _group(flush: Flush, **limits: Any) -> GroupCommit[int, int]:
-    return GroupCommit[int, int](FakeDatabase(), flush, Limits(**{"workers": 1} | limits))
+    return GroupCommit[int, int](
+        FakeDatabase(), flush, Limits(**{"workers": 1, "live_workers": 0} | limits)
+    )
 
 
 async def test_idle_commits_at_once_and_then_takes_all_that_gathered() -> None:
@@ -72,6 +74,20 @@ async def test_tills_go_before_bulk_uploads() -> None:
         await asyncio.sleep(0)
         flush.gate.set()
     assert flush.batches == [[1], [2, 11, 12], [13]]
+
+
+async def test_a_till_waits_for_no_bulk_under_way() -> None:
+    flush = Flush()
+    flush.gate.clear()
+    async with _group(flush, live_workers=1) as group, asyncio.TaskGroup() as requests:
+        requests.create_task(group.submit_bulk([11, 12, 13]))
+        await _until(lambda: flush.batches == [[11, 12, 13]])
+        requests.create_task(group.submit_bulk([14]))
+        await asyncio.sleep(0)
+        requests.create_task(group.submit(1))
+        await _until(lambda: flush.batches == [[11, 12, 13], [1]])
+        flush.gate.set()
+    assert flush.batches == [[11, 12, 13], [1], [14]]
 
 
 async def test_one_bad_item_fails_alone() -> None:

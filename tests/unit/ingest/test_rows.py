@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from services.ingest.api import bodies, rows
 from shared.errors import Malformed
+from shared.http.turns import Turns
 from tests.service.ingest.conftest import purchase_body
 
 # What a place to cut could be mistaken by: braces, commas, quotes and escapes in a string.
@@ -43,7 +44,7 @@ def _purchase(number: int, description: str) -> dict[str, Any]:
 
 async def _read(parts: Sequence[bytes], media_type: str = "application/json") -> list[rows.Row]:
     upload = cast("Request", _Upload(parts, media_type))
-    return [row async for some in rows.read(upload, chunk_bytes=700) for row in some]
+    return [row async for some in rows.read(upload, Turns(), chunk_bytes=700) for row in some]
 
 
 @given(descriptions=_ROWS, size=st.integers(1, 2_000), indent=st.sampled_from([None, 2]))
