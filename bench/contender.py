@@ -1,8 +1,8 @@
 """One contender in a process of its own: ``python -m bench.contender NAME`` prints JSON.
 
-``ours`` is loyalty's consumer as it ships; ``peer``, ``limit`` and ``sink`` are in their own files.
-All read the same records of the same topic into a fresh database. The clock starts when the first
-events are committed, so that nobody is charged for joining a group, and ends with the last.
+``ours`` is loyalty's consumer as it ships; the others are in ``peer`` and ``limit``. All read the
+same records of the same topic into a fresh database. The clock starts when the first events are
+committed, so that nobody is charged for joining a group, and ends with the last.
 """
 
 import asyncio
@@ -90,7 +90,7 @@ CONTENDERS: dict[str, Callable[[int, Progress], Awaitable[None]]] = {
     "ours": ours,
     "peer": peer.run,
     "limit": limit.run,
-    "sink": limit.run_sink,
+    "marks": limit.run_marks,
 }
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The limit: fetch with aiokafka, one set-based insert per batch, no logic at all.
 
-No parsing, no dedupe, no offsets, no ledger. ``run`` writes one narrow row per event, the least
-that leaves each event's mark in Postgres; ``run_sink`` writes the record's bytes as well, as a
-plain sink from Kafka to a table would.
+No parsing, no dedupe, no offsets, no ledger. ``run`` keeps what it was told, the record's bytes, as
+a plain sink from Kafka to a table does; ``run_marks`` writes a narrow row per event, its position
+and key: the least that leaves a trace of it, and mostly a measure of the client.
 """
 
 import os
@@ -22,27 +22,27 @@ CREATE TABLE IF NOT EXISTS mark (
     PRIMARY KEY (partition, kafka_offset)
 )
 """
-NARROW = """
+MARKS = """
 INSERT INTO mark (partition, kafka_offset, key)
 SELECT * FROM unnest($1::int[], $2::bigint[], $3::bytea[]) ON CONFLICT DO NOTHING
 """
-SINK = """
+RECORDS = """
 INSERT INTO mark (partition, kafka_offset, key, value)
 SELECT * FROM unnest($1::int[], $2::bigint[], $3::bytea[], $4::bytea[]) ON CONFLICT DO NOTHING
 """
 
 
 async def run(events: int, progress: Progress) -> None:
-    """Write each event's position and key."""
-    await _consume(events, progress, NARROW, _narrow)
-
-
-async def run_sink(events: int, progress: Progress) -> None:
     """Write each event's position, key and bytes."""
-    await _consume(events, progress, SINK, _sink)
+    await _consume(events, progress, RECORDS, _records)
 
 
-def _narrow(records: "Sequence[ConsumerRecord[bytes, bytes]]") -> list[list[Any]]:
+async def run_marks(events: int, progress: Progress) -> None:
+    """Write each event's position and key."""
+    await _consume(events, progress, MARKS, _marks)
+
+
+def _marks(records: "Sequence[ConsumerRecord[bytes, bytes]]") -> list[list[Any]]:
     return [
         [record.partition for record in records],
         [record.offset for record in records],
@@ -50,8 +50,8 @@ def _narrow(records: "Sequence[ConsumerRecord[bytes, bytes]]") -> list[list[Any]
     ]
 
 
-def _sink(records: "Sequence[ConsumerRecord[bytes, bytes]]") -> list[list[Any]]:
-    return [*_narrow(records), [record.value for record in records]]
+def _records(records: "Sequence[ConsumerRecord[bytes, bytes]]") -> list[list[Any]]:
+    return [*_marks(records), [record.value for record in records]]
 
 
 async def _consume(

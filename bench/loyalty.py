@@ -28,11 +28,11 @@ async def run(infra: Infra, events: int, console: Console) -> dict[str, float]:
     # The limit before and after, so that a machine that slows down does not flatter us.
     for name, share in (
         ("limit", 1),
-        ("sink", 1),
+        ("marks", 1),
         ("ours", 1),
         ("peer", PEER_SHARE),
         ("limit again", 1),
-        ("sink again", 1),
+        ("marks again", 1),
     ):
         contender = name.split()[0]
         runtime, owner = await infra.database(f"bench_{contender}_{len(measured)}")
@@ -90,7 +90,7 @@ def _report(measured: dict[str, Measured], console: Console) -> dict[str, float]
     console.print(table)
     ours = measured["ours"].per_second
     ratios = {"ours/peer": ours / measured["peer"].per_second}
-    for name in ("limit", "sink"):
+    for name in ("limit", "marks"):
         both = measured[name].per_second + measured[f"{name} again"].per_second
         ratios[f"ours/{name}"] = ours / (both / 2)
     for name, ratio in ratios.items():
