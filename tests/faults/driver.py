@@ -13,10 +13,11 @@ import httpx
 
 from demo.stack import Clients
 from shared import ids
-from tests.rig import Rig
+from tests.rig import LONG, Rig
 
 MEMBERS = 100
-TILLS = 8
+TILLS = 64 if LONG else 8
+"""More at once make larger batches: the long form is about events, not about waiting."""
 DUPLICATES = 0.05
 PATIENCE_S = 180.0
 RETRIABLE = {408, 429, 500, 502, 503, 504}
