@@ -90,6 +90,7 @@ class Storm:
     def __init__(self, size: Size, baskets: Sequence[Basket], port: int, key: str) -> None:
         self.size = size
         self.log = Log()
+        self._is_over = False
         # Encoded once and filled in later: a driver that encodes while it measures measures itself.
         self._forms = [
             json.dumps(
@@ -109,8 +110,9 @@ class Storm:
             for terminal in range(self.size.terminals):
                 group.create_task(self._come_back(terminal))
         seconds = perf_counter() - started
-        live.cancel()
-        await asyncio.gather(live, return_exceptions=True)
+        # What is under way is waited for: the check must find neither more nor less.
+        self._is_over = True
+        await live
         return seconds
 
     async def _come_back(self, terminal: int) -> None:
@@ -158,7 +160,7 @@ class Storm:
         first = self.size.terminals * self.size.per_terminal
         started, number = perf_counter(), 0
         async with asyncio.TaskGroup() as group:
-            while True:
+            while not self._is_over:
                 due = started + number / self.size.live_per_s
                 await asyncio.sleep(max(0.0, due - perf_counter()))
                 group.create_task(self._sell_one(pool, first + number, due))

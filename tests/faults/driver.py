@@ -16,7 +16,7 @@ from shared import ids
 from tests.rig import LONG, Rig
 
 MEMBERS = 100
-TILLS = 64 if LONG else 8
+TILLS = 32 if LONG else 8
 """More at once make larger batches: the long form is about events, not about waiting."""
 DUPLICATES = 0.05
 PATIENCE_S = 180.0

@@ -298,3 +298,9 @@ async def answers_rows_in_any_order(call: Call, forward: Forward) -> Answer:
 async def cuts_long_files_short(call: Call, forward: Forward) -> Answer:
     rows = call.body.split(b"\n")
     return await forward(replace(call, body=b"\n".join(rows[:1_000])))
+
+
+@breaks("gap-shown")
+async def knows_of_no_gaps(call: Call, forward: Forward) -> Answer:
+    answer = await forward(call)
+    return changed(answer, lambda told: told["data"].clear()) if "/gaps" in call.path else answer

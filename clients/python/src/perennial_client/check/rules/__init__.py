@@ -13,6 +13,7 @@ DAY = (
     "claims",
     "batches",
     "bodies",
+    "numbers",
     "access",
     "events",
     "problems",
