@@ -15,6 +15,7 @@ ARGS ?=
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/uv/bin/uv)
 PY := .venv/bin/python
 READY := .venv/.ready
+RUNS := .venv/.runs
 # Interpreters come from the machine, never as a silent download.
 export UV_PYTHON_DOWNLOADS = never
 
@@ -33,22 +34,22 @@ help: ## list these targets
 .PHONY: setup demo up down status clean migrate
 setup: $(READY) ## install everything from uv.lock into .venv
 
-demo: $(READY) java ## real baskets end to end: HOUSEHOLDS=300 WEEKS=16, or SMALL=1
+demo: $(RUNS) java ## real baskets end to end: HOUSEHOLDS=300 WEEKS=16, or SMALL=1
 	@$(PY) -m demo $(ARGS)
 
-up: $(READY) java ## start Kafka, Postgres, mail catcher and services; print URLs and keys
+up: $(RUNS) java ## start Kafka, Postgres, mail catcher and services; print URLs and keys
 	@$(PY) -m deploy.local up $(ARGS)
 
-down: $(READY) ## stop what `make up` or `make demo` started; data stays
+down: $(RUNS) ## stop what `make up` or `make demo` started; data stays
 	@$(PY) -m deploy.local down $(ARGS)
 
-status: $(READY) ## what runs where
+status: $(RUNS) ## what runs where
 	@$(PY) -m deploy.local status $(ARGS)
 
-clean: $(READY) ## stop, and delete the local data
+clean: $(RUNS) ## stop, and delete the local data
 	@$(PY) -m deploy.local clean $(ARGS)
 
-migrate: $(READY) ## bring the databases of the running stack to the newest schema
+migrate: $(RUNS) ## bring the databases of the running stack to the newest schema
 	@set -a; [ ! -f .local/env ] || . .local/env; set +a; \
 	for service in $(SERVICES); do $(PY) -m services.$$service migrate; done
 
@@ -135,6 +136,13 @@ NO_PYTHON := echo "Perennial needs Python 3.11 or newer, with venv: $(GET_PYTHON
 $(READY): pyproject.toml uv.lock | $(UV)
 	@$(UV) python find --quiet '>=3.11' >/dev/null || { $(NO_PYTHON); }
 	@$(UV) sync --frozen --compile-bytecode
+	@touch $@
+
+# What runs needs no tools of tests and checks, half of all that there is to fetch.
+$(RUNS): pyproject.toml uv.lock | $(UV)
+	@$(UV) python find --quiet '>=3.11' >/dev/null || { $(NO_PYTHON); }
+	@[ $(READY) -nt pyproject.toml -a $(READY) -nt uv.lock ] \
+		|| $(UV) sync --frozen --compile-bytecode --inexact --no-default-groups --group local --group data
 	@touch $@
 
 # The first interpreter that runs and is new enough: a name on PATH may be a shim that leads nowhere.
