@@ -138,7 +138,7 @@ $(READY): pyproject.toml uv.lock | $(UV)
 	@$(UV) sync --frozen --compile-bytecode
 	@touch $@
 
-# What runs needs no tools of tests and checks, half of all that there is to fetch.
+# What runs needs no tools of tests and checks, which are much of what there is to fetch.
 $(RUNS): pyproject.toml uv.lock | $(UV)
 	@$(UV) python find --quiet '>=3.11' >/dev/null || { $(NO_PYTHON); }
 	@[ $(READY) -nt pyproject.toml -a $(READY) -nt uv.lock ] \

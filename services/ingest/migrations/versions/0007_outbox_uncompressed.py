@@ -10,7 +10,7 @@ def upgrade() -> None:
     """Keep rows up to the size of a page as they are.
 
     An event of ten lines is compressed by default, although it is read once, by the relay, and
-    deleted a week later: a quarter of what its row costs.
+    deleted a week later.
     """
     op.execute("ALTER TABLE outbox SET (toast_tuple_target = 8160)")
 
