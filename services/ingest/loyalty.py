@@ -52,9 +52,7 @@ class Loyalty:
 
     async def enrol(self, member: Mapping[str, Any]) -> Answer:
         """Enrol; ``member`` has an ``external_id``, so the same again finds the same member."""
-        response = await self._peer.ask(
-            "POST", "/v1/members", headers=self._headers, json=dict(member)
-        )
+        response = await self._peer.ask("POST", "/v1/members", headers=self._headers, json=member)
         if response.status_code in {200, 201}:
             return self._member(response)
         problem = _problem(response)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
 
 import httpx
 from fastapi import Request, Response
@@ -48,18 +47,24 @@ class Peer:
         path: str,
         *,
         headers: Mapping[str, str],
-        **body: Any,  # noqa: ANN401  as httpx has it
+        params: Mapping[str, str] | str | None = None,
+        json: Mapping[str, object] | None = None,
     ) -> httpx.Response:
         """Return the answer to one question, whatever its status.
 
-        ``body`` is what ``httpx`` takes: ``json``, ``params``. Raises ``Unavailable`` where there
-        is no whole answer within ``answer_s`` seconds, however slowly it drips.
+        Raises ``Unavailable`` where there is no whole answer within ``answer_s`` seconds, however
+        slowly it drips.
         """
         try:
             # httpx's own time-outs begin anew with each byte.
             async with asyncio.timeout(self._answer_s):
                 return await self._client.request(
-                    method, path, headers=headers, timeout=self._answer_s, **body
+                    method,
+                    path,
+                    headers=headers,
+                    params=params,
+                    json=json,
+                    timeout=self._answer_s,
                 )
         except (httpx.TransportError, TimeoutError) as error:
             raise self.unavailable() from error
