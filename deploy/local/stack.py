@@ -155,15 +155,20 @@ class Stack:
     async def _spread_keys(self) -> None:
         """Wait until every service knows the keys that are printed: they travel by Kafka.
 
-        Not for ever: one that was revoked since the first start is never known again.
+        Ingest has the truth at once; one that was revoked since the first start is waited for
+        nowhere.
         """
         self.supervisor.say("letting the services know the keys")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(KEYS_LIMIT_S):
+                keys = [self.chosen.values[name] for name in API_KEYS]
+                valid = [key for key in keys if await _knows(self._port("ingest"), key)]
                 for service in SERVICES:
-                    port = int(self.chosen.values[f"{service.upper()}_PORT"])
-                    for name in API_KEYS:
-                        await _until_known(port, self.chosen.values[name])
+                    for key in valid:
+                        await _until_known(self._port(service), key)
+
+    def _port(self, service: str) -> int:
+        return int(self.chosen.values[f"{service.upper()}_PORT"])
 
     def _services(self) -> list[Part]:
         return [self._service(service, process) for service in SERVICES for process in PROCESSES]
