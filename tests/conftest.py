@@ -15,6 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Protocol
 
+import hypothesis
 import pytest
 import pytest_asyncio
 
@@ -24,6 +25,10 @@ from deploy.local.postgres import THROWAWAY, LocalPostgres, start_postgres
 from shared.db import Database, migrate, open_database
 from shared.service import Service
 from shared.settings import ServiceSettings
+
+# How long an example takes says how busy the machine is; ``timeout`` ends what hangs.
+hypothesis.settings.register_profile("perennial", hypothesis.settings(), deadline=None)
+hypothesis.settings.load_profile("perennial")
 
 POOL_SIZE = 10
 SCRATCH = "perennial-tests-"

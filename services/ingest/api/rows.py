@@ -63,9 +63,10 @@ async def _lines(parts: AsyncIterator[bytes], turns: Turns) -> AsyncIterator[Seq
         *lines, rest = (rest + part).split(b"\n")
         if len(rest) > ROW_BYTES_MAX:
             raise _too_large()
-        async with turns.take():
-            rows = [_parse(line) for line in lines if line.strip()]
-        yield rows
+        if lines:
+            async with turns.take():
+                rows = [_parse(line) for line in lines if line.strip()]
+            yield rows
     if rest.strip():
         yield [_parse(rest)]
 

@@ -319,7 +319,6 @@ def test_any_order_and_repetition_ends_as_the_model_says(server: Server) -> None
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,
-            deadline=None,
             suppress_health_check=[HealthCheck.too_slow],
             phases=(Phase.reuse, Phase.generate),  # a step is a transaction: too slow to shrink
             print_blob=True,
