@@ -3,13 +3,15 @@
 It asks the services nothing. Each finding is a claim with the number that has to come out.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from shared.db import Database, Tx
+from shared.db.retry import run_unit
 
 Databases = Mapping[str, Database]
 
@@ -53,15 +55,12 @@ class Owned:
 
 async def run(databases: Databases, driver: Driver) -> list[Finding]:
     """Return all findings; the audit has passed if all hold."""
-    async with databases["ingest"].transaction() as tx:
-        found = [finding async for finding in _recorded(tx, driver)]
-        owned = await _owned(tx)
+    found = await run_unit(databases["ingest"], partial(_recorded, driver=driver))
+    owned = await run_unit(databases["ingest"], _owned)
     for service in ("loyalty", "offers"):
-        async with databases[service].transaction() as tx:
-            differ = len(owned ^ await _owned(tx))
+        differ = len(owned ^ await run_unit(databases[service], _owned))
         found.append(Finding(f"Receipts on which {service} and ingest differ", 0, differ))
-    async with databases["loyalty"].transaction() as tx:
-        found += [finding async for finding in _books(tx)]
+    found += await run_unit(databases["loyalty"], _books)
     open_letters = "SELECT count(*) FROM dead_letter WHERE closed_at IS NULL"
     unpublished = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
     found.append(await _anywhere(databases, "Dead letters in any service", open_letters))
@@ -82,18 +81,16 @@ async def _count(tx: Tx, query: str, **values: object) -> int:
     return int(result or 0)
 
 
-async def _recorded(tx: Tx, driver: Driver) -> AsyncIterator[Finding]:
+async def _recorded(tx: Tx, driver: Driver) -> list[Finding]:
     """Lost, double, changed: every yes that the driver was given against ingest's rows."""
     told = list(driver.sales)
     answered = len(told) + len(driver.returns)
-    yield Finding("Receipts and returns that got a yes", driver.planned, answered)
     rows = await tx.execute(
         sa.text("SELECT event_id, receipt_id FROM receipt WHERE event_id = ANY(:told)"),
         {"told": told},
     )
     stored = {(row[0], row[1]) for row in rows}
     lost = len(driver.sales.items() - stored)
-    yield Finding("Receipts of these that are lost", 0, lost)
     twice = await _count(
         tx,
         """
@@ -105,20 +102,24 @@ async def _recorded(tx: Tx, driver: Driver) -> AsyncIterator[Finding]:
         ) AS twice
         """,
     )
-    yield Finding("Receipts recorded twice", 0, twice)
     returned = await _count(
         tx,
         "SELECT count(*) FROM receipt_change WHERE change_id = ANY(:told) AND state = 'applied'",
         told=list(driver.returns),
     )
-    yield Finding("Returns of these that were applied", len(driver.returns), returned)
     money = await _count(
         tx,
         "SELECT sum((coalesce(state, recorded)::json->>'total_minor')::bigint)"
         " FROM receipt WHERE event_id = ANY(:told)",
         told=told,
     )
-    yield Finding("Cents in these receipts, net of returns", driver.net_minor, money)
+    return [
+        Finding("Receipts and returns that got a yes", driver.planned, answered),
+        Finding("Receipts of these that are lost", 0, lost),
+        Finding("Receipts recorded twice", 0, twice),
+        Finding("Returns of these that were applied", len(driver.returns), returned),
+        Finding("Cents in these receipts, net of returns", driver.net_minor, money),
+    ]
 
 
 async def _owned(tx: Tx) -> set[Owned]:
@@ -128,56 +129,48 @@ async def _owned(tx: Tx) -> set[Owned]:
     return {Owned(*row) for row in rows}
 
 
-async def _books(tx: Tx) -> AsyncIterator[Finding]:
+async def _books(tx: Tx) -> list[Finding]:
     """Double entry: what went in somewhere came out somewhere else, to the point."""
-    yield Finding(
-        "Ledger events that do not sum to zero",
-        0,
-        await _count(
-            tx,
-            "SELECT count(*) FROM (SELECT 1 FROM entry_leg GROUP BY cause_id"
-            " HAVING sum(points) <> 0) AS unbalanced",
-        ),
+    unbalanced = await _count(
+        tx,
+        "SELECT count(*) FROM (SELECT 1 FROM entry_leg GROUP BY cause_id"
+        " HAVING sum(points) <> 0) AS unbalanced",
     )
-    yield Finding(
-        "Balances that are not their entries' sum",
-        0,
-        await _count(
-            tx,
-            """
-            SELECT count(*) FROM account FULL JOIN (
-                SELECT member_id, sum(points) AS points
-                FROM entry_leg WHERE account = 'available' GROUP BY member_id
-            ) AS booked USING (member_id)
-            WHERE coalesce(account.available, 0) <> coalesce(booked.points, 0)
-            """,
-        ),
+    adrift = await _count(
+        tx,
+        """
+        SELECT count(*) FROM account FULL JOIN (
+            SELECT member_id, sum(points) AS points
+            FROM entry_leg WHERE account = 'available' GROUP BY member_id
+        ) AS booked USING (member_id)
+        WHERE coalesce(account.available, 0) <> coalesce(booked.points, 0)
+        """,
     )
     programme = await _count(tx, "SELECT sum(points) FROM entry_leg WHERE account = 'issued'")
     members = await _count(tx, "SELECT sum(available) FROM account")
-    yield Finding("Programme's plus members' points", 0, programme + members)
-    yield Finding(
-        "Receipts booked at other than their worth",
-        0,
-        await _count(
-            tx,
-            """
-            SELECT count(*) FROM receipt FULL JOIN (
-                SELECT receipt_id,
-                    sum(CASE to_account WHEN 'available' THEN points ELSE -points END) AS points
-                FROM entry WHERE receipt_id IS NOT NULL GROUP BY receipt_id
-            ) AS booked USING (receipt_id)
-            WHERE coalesce(receipt.posted, 0) <> coalesce(booked.points, 0)
-            """,
-        ),
+    misbooked = await _count(
+        tx,
+        """
+        SELECT count(*) FROM receipt FULL JOIN (
+            SELECT receipt_id,
+                sum(CASE to_account WHEN 'available' THEN points ELSE -points END) AS points
+            FROM entry WHERE receipt_id IS NOT NULL GROUP BY receipt_id
+        ) AS booked USING (receipt_id)
+        WHERE coalesce(receipt.posted, 0) <> coalesce(booked.points, 0)
+        """,
     )
+    return [
+        Finding("Ledger events that do not sum to zero", 0, unbalanced),
+        Finding("Balances that are not their entries' sum", 0, adrift),
+        Finding("Programme's plus members' points", 0, programme + members),
+        Finding("Receipts booked at other than their worth", 0, misbooked),
+    ]
 
 
 async def _anywhere(databases: Databases, claim: str, query: str) -> Finding:
     """Count in every database; the claim names those that have any."""
     counts: dict[str, int] = {}
     for service, database in databases.items():
-        async with database.transaction() as tx:
-            counts[service] = await _count(tx, query)
+        counts[service] = await run_unit(database, partial(_count, query=query))
     where = ", ".join(f"{service} {count}" for service, count in counts.items() if count)
     return Finding(f"{claim}: {where}" if where else claim, 0, sum(counts.values()))
