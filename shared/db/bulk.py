@@ -33,7 +33,42 @@ def unnest(name: str, columns: Mapping[str, Column]) -> TableValuedAlias:
         message = f"columns of {name} have different lengths: {sorted(lengths)}"
         raise ValueError(message)
     arrays = [array(kind, values) for kind, values in columns.values()]
-    fields = [sa.column(field, kind) for field, (kind, _) in columns.items()]
+    return _side_by_side(name, arrays, {field: kind for field, (kind, _) in columns.items()})
+
+
+class Rows:
+    """``unnest`` for a statement that is built once and runs for every batch.
+
+    Building a statement and the key of its cached text takes SQLAlchemy longer than a small batch
+    takes Postgres. Make the statement a constant from ``c``, and give ``values`` to ``execute``.
+    """
+
+    def __init__(self, name: str, columns: Mapping[str, "sa.types.TypeEngine[Any]"]) -> None:
+        """Name the rows, and give each column its SQL type."""
+        self._name = name
+        self._parameters = {field: f"{name}__{field}" for field in columns}
+        arrays = [
+            sa.cast(sa.bindparam(self._parameters[field], type_=ARRAY(kind)), ARRAY(kind))
+            for field, kind in columns.items()
+        ]
+        self.source = _side_by_side(name, arrays, columns)
+        self.c = self.source.c
+
+    def values(self, columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+        """Return the parameters of one execution; all columns, all of one length."""
+        lengths = {len(values) for values in columns.values()}
+        if columns.keys() != self._parameters.keys() or len(lengths) != 1:
+            message = f"columns of {self._name}: {sorted(columns)} of lengths {lengths}"
+            raise ValueError(message)
+        return {self._parameters[field]: values for field, values in columns.items()}
+
+
+def _side_by_side(
+    name: str,
+    arrays: Sequence["sa.Cast[Any]"],
+    columns: Mapping[str, "sa.types.TypeEngine[Any]"],
+) -> TableValuedAlias:
+    fields = [sa.column(field, kind) for field, kind in columns.items()]
     return sa.func.unnest(*arrays).table_valued(*fields, name=name).render_derived()
 
 

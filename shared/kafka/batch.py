@@ -32,6 +32,15 @@ TAKE_IN = """
     RETURNING event_id
 """
 
+KEYS = bulk.Rows("wanted", {"key": sa.LargeBinary()})
+LOCK_PARKED = (
+    sa.select(parked_key.c.key)
+    .join(KEYS.source, KEYS.c.key == parked_key.c.key)
+    .where(parked_key.c.topic == sa.bindparam("topic"))
+    .order_by(parked_key.c.key)
+    .with_for_update(of=parked_key)
+)
+
 logger = log.get_logger(__name__)
 
 
@@ -151,14 +160,8 @@ async def _locked_parked_keys(tx: Tx, batch: Batch) -> set[bytes]:
     keys = sorted({item.key for item in batch.items if item.key is not None})
     if not keys:
         return set()
-    wanted = sa.any_(bulk.array(sa.LargeBinary(), keys))
-    rows = await tx.execute(
-        sa.select(parked_key.c.key)
-        .where(parked_key.c.topic == batch.topic.name, parked_key.c.key == wanted)
-        .order_by(parked_key.c.key)
-        .with_for_update()
-    )
-    return set(rows.scalars())
+    parameters = {"topic": batch.topic.name} | KEYS.values({"key": keys})
+    return set(await tx.scalars(LOCK_PARKED, parameters))
 
 
 async def _settled_malformed(tx: Tx, batch: Batch) -> set[int]:

@@ -10,13 +10,19 @@ from sqlalchemy.dialects.postgresql import insert
 
 from shared.contracts.structs import Unreadable
 from shared.contracts.topics import TOPICS
-from shared.db import Tx
+from shared.db import Tx, bulk
 from shared.db.plumbing import consumer_attempt, consumer_offset
 from shared.errors import Refused
 from shared.kafka import client
 from shared.kafka.client import TopicPartition
 
 READ_BACK_TIMEOUT_S = 10.0
+ADVANCE = """
+    UPDATE consumer_offset
+    SET next_offset = $4, cluster_id = $5, last_event_id = $6, updated_at = now()
+    WHERE topic = $1 AND partition = $2 AND next_offset = $3
+    RETURNING next_offset
+"""
 
 
 class Fenced(Exception):
@@ -99,21 +105,17 @@ async def advance(
     tx: Tx, position: Position, *, next_offset: int, cluster: str, last_event_id: str
 ) -> None:
     """Move the offset by compare-and-set; raises ``Fenced`` if someone else has moved it."""
-    moved = await tx.execute(
-        consumer_offset.update()
-        .where(
-            consumer_offset.c.topic == position.topic,
-            consumer_offset.c.partition == position.partition,
-            consumer_offset.c.next_offset == position.next_offset,
-        )
-        .values(
-            next_offset=next_offset,
-            cluster_id=cluster,
-            last_event_id=last_event_id,
-            updated_at=sa.func.now(),
-        )
+    connection = await bulk.driver(tx)
+    moved = await connection.fetchval(
+        ADVANCE,
+        position.topic,
+        position.partition,
+        position.next_offset,
+        next_offset,
+        cluster,
+        last_event_id,
     )
-    if moved.rowcount != 1:
+    if moved is None:
         message = f"{position.topic}/{position.partition} is not at {position.next_offset}"
         raise Fenced(message)
 

@@ -139,19 +139,22 @@ async def set_preference(
     )
 
 
+_WANTED = bulk.Rows("w", {"member_id": sa.Uuid()})
+_WHO_ASKED = (
+    sa.select(preference.c.member_id)
+    .join(_WANTED.source, _WANTED.c.member_id == preference.c.member_id)
+    .where(
+        preference.c.topic == sa.bindparam("topic"),
+        preference.c.channel == sa.bindparam("channel"),
+        preference.c.frequency != "never",
+    )
+)
+
+
 async def list_who_asked(tx: Tx, member_ids: Sequence[UUID], topic: str, channel: str) -> set[UUID]:
     """Return those of ``member_ids`` who chose to get ``topic`` by ``channel``."""
-    wanted = bulk.unnest("w", {"member_id": (sa.Uuid(), list(member_ids))})
-    rows = await tx.scalars(
-        sa.select(preference.c.member_id)
-        .join(wanted, wanted.c.member_id == preference.c.member_id)
-        .where(
-            preference.c.topic == topic,
-            preference.c.channel == channel,
-            preference.c.frequency != "never",
-        )
-    )
-    return set(rows)
+    wanted = _WANTED.values({"member_id": member_ids})
+    return set(await tx.scalars(_WHO_ASKED, {"topic": topic, "channel": channel} | wanted))
 
 
 async def suppress_address(

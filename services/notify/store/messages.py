@@ -61,32 +61,49 @@ class Claim:
     claim_id: UUID
 
 
+_PLANNED = ("message_id", "member_id", "topic", "channel", "template", "cause_id", "caused_at",
+            "collect_key")  # fmt: skip
+_AS_TEXT = ("template_values", "gates")
+_NEW = bulk.Rows(
+    "n",
+    {name: message.c[name].type for name in _PLANNED}
+    | dict.fromkeys((*_AS_TEXT, "state", "reason"), sa.Text())
+    | dict.fromkeys(("not_before", "created_at", "closed_at"), _INSTANT),
+)
+_APPEND = (
+    insert(message)
+    .from_select(
+        _NEW.c.keys(),
+        sa.select(
+            *(
+                sa.cast(column, JSONB) if name in _AS_TEXT else column
+                for name, column in _NEW.c.items()
+            )
+        ),
+    )
+    .on_conflict_do_nothing()
+    .returning(message.c.message_id)
+)
+
+
 async def append_messages(tx: Tx, rows: Sequence[NewMessage], *, now: datetime) -> set[UUID]:
     """Write messages down; return the ids of those that were not there."""
     if not rows:
         return set()
     plans = [row.plan for row in rows]
-    names = ("message_id", "member_id", "topic", "channel", "template", "cause_id", "caused_at",
-             "collect_key")  # fmt: skip
-    columns: dict[str, bulk.Column] = {
-        name: (message.c[name].type, [getattr(plan, name) for plan in plans]) for name in names
-    }
-    columns |= {
-        "template_values": (sa.Text(), [json.dumps(dict(plan.values)) for plan in plans]),
-        "gates": (sa.Text(), [_gates(row.checks) for row in rows]),
-        "state": (sa.Text(), [row.state for row in rows]),
-        "reason": (sa.Text(), [row.reason for row in rows]),
-        "not_before": (_INSTANT, [row.not_before for row in rows]),
-        "created_at": (_INSTANT, [now] * len(rows)),
-        "closed_at": (_INSTANT, [None if row.state == "queued" else now for row in rows]),
-    }
-    source = bulk.unnest("n", columns)
-    values = [
-        sa.cast(column, JSONB) if name in {"template_values", "gates"} else column
-        for name, column in source.c.items()
-    ]
-    statement = insert(message).from_select(list(columns), sa.select(*values))
-    return set(await tx.scalars(statement.on_conflict_do_nothing().returning(message.c.message_id)))
+    values = _NEW.values(
+        {name: [getattr(plan, name) for plan in plans] for name in _PLANNED}
+        | {
+            "template_values": [json.dumps(dict(plan.values)) for plan in plans],
+            "gates": [_gates(row.checks) for row in rows],
+            "state": [row.state for row in rows],
+            "reason": [row.reason for row in rows],
+            "not_before": [row.not_before for row in rows],
+            "created_at": [now] * len(rows),
+            "closed_at": [None if row.state == "queued" else now for row in rows],
+        }
+    )
+    return set(await tx.scalars(_APPEND, values))
 
 
 def _json(value: object) -> str | None:

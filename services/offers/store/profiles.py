@@ -1,12 +1,13 @@
 """Receipts as profiles know them, and the sums they add up to."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy.sql.dml import ReturningInsert
 
 from services.offers.domain.habits import Change, Changes, Key, Line, Receipt
 from services.offers.store.tables import Row, member_category, member_product, member_total, receipt
@@ -14,6 +15,42 @@ from shared.db import Tx, bulk
 
 _SUMS = ("purchases", "weight", "lines", "discounted_lines", "quantity_milli", "spend_minor")
 _INSTANT = sa.DateTime(timezone=True)
+
+
+_WRITTEN = ("revision", "member_id", "bought_at", "currency", "lines", "offer_ids")
+_RECEIPTS = bulk.Rows(
+    "r",
+    {
+        "receipt_id": sa.Uuid(),
+        "revision": sa.Integer(),
+        "member_id": sa.Uuid(),
+        "bought_at": _INSTANT,
+        "currency": sa.Text(),
+        "lines": sa.Text(),
+        # unnest would flatten an array of arrays: the ids travel as one text each.
+        "offer_ids": sa.Text(),
+    },
+)
+
+
+def _upsert_receipts() -> ReturningInsert[Any]:
+    new = _RECEIPTS.c
+    source = sa.select(
+        new.receipt_id, new.revision, new.member_id, new.bought_at, new.currency,
+        sa.cast(new.lines, JSONB), sa.cast(new.offer_ids, ARRAY(sa.Uuid)),
+    )  # fmt: skip
+    statement = insert(receipt).from_select(["receipt_id", *_WRITTEN], source)
+    return statement.on_conflict_do_update(
+        index_elements=[receipt.c.receipt_id],
+        set_={name: statement.excluded[name] for name in _WRITTEN},
+        where=receipt.c.revision < statement.excluded.revision,
+    ).returning(
+        receipt.c.receipt_id,
+        *(sa.literal_column(f"old.{c.name}", c.type).label(f"old_{c.name}") for c in receipt.c),
+    )
+
+
+_UPSERT_RECEIPTS = _upsert_receipts()
 
 
 async def upsert_receipts(
@@ -29,36 +66,18 @@ async def upsert_receipts(
     if not by_id:
         return []
     ordered = [by_id[receipt_id] for receipt_id in sorted(by_id)]
-    rows = bulk.unnest(
-        "r",
+    values = _RECEIPTS.values(
         {
-            "receipt_id": (sa.Uuid(), [one.receipt_id for one in ordered]),
-            "revision": (sa.Integer(), [one.revision for one in ordered]),
-            "member_id": (sa.Uuid(), [one.member_id for one in ordered]),
-            "bought_at": (_INSTANT, [one.bought_at for one in ordered]),
-            "currency": (sa.Text(), [one.currency for one in ordered]),
-            "lines": (sa.Text(), [_dump_lines(one.lines) for one in ordered]),
-            # unnest would flatten an array of arrays: the ids travel as one text each.
-            "offer_ids": (sa.Text(), [_dump_ids(one.offer_ids) for one in ordered]),
-        },
+            "receipt_id": [one.receipt_id for one in ordered],
+            "revision": [one.revision for one in ordered],
+            "member_id": [one.member_id for one in ordered],
+            "bought_at": [one.bought_at for one in ordered],
+            "currency": [one.currency for one in ordered],
+            "lines": [_dump_lines(one.lines) for one in ordered],
+            "offer_ids": [_dump_ids(one.offer_ids) for one in ordered],
+        }
     )
-    columns = ["receipt_id", "revision", "member_id", "bought_at", "currency"]
-    source = sa.select(
-        *(rows.c[name] for name in columns),
-        sa.cast(rows.c.lines, JSONB),
-        sa.cast(rows.c.offer_ids, ARRAY(sa.Uuid)),
-    )
-    statement = insert(receipt).from_select([*columns, "lines", "offer_ids"], source)
-    written = ("revision", "member_id", "bought_at", "currency", "lines", "offer_ids")
-    upsert = statement.on_conflict_do_update(
-        index_elements=[receipt.c.receipt_id],
-        set_={name: statement.excluded[name] for name in written},
-        where=receipt.c.revision < statement.excluded.revision,
-    ).returning(
-        receipt.c.receipt_id,
-        *(sa.literal_column(f"old.{c.name}", c.type).label(f"old_{c.name}") for c in receipt.c),
-    )
-    found = (await tx.execute(upsert)).mappings().all()
+    found = (await tx.execute(_UPSERT_RECEIPTS, values)).mappings().all()
     return [(_before(row), by_id[row["receipt_id"]]) for row in found]
 
 
@@ -97,21 +116,61 @@ def _before(row: Row) -> Receipt | None:
     )
 
 
+class _Sums:
+    """A table of sums, and the one statement that adds a batch's differences to it."""
+
+    def __init__(self, table: sa.Table) -> None:
+        self.table = table
+        self.keys = [column.name for column in table.primary_key]
+        self.named = table is member_product
+        """Whether its rows carry the category that the till named."""
+        carried = [*_SUMS, "first_at", "last_at", *(["category"] if self.named else [])]
+        self._carried = carried
+        names = [*self.keys, *carried]
+        self._rows = bulk.Rows("c", {name: table.c[name].type for name in names})
+        statement = insert(table).from_select(names, sa.select(self._rows.source))
+        new = statement.excluded
+        updates: dict[str, Any] = {name: table.c[name] + new[name] for name in _SUMS}
+        updates["first_at"] = sa.func.least(table.c.first_at, new.first_at)
+        updates["last_at"] = sa.func.greatest(table.c.last_at, new.last_at)
+        if self.named:
+            updates["category"] = sa.func.greatest(table.c.category, new.category)
+        self._statement = statement.on_conflict_do_update(
+            index_elements=list(table.primary_key), set_=updates
+        )
+
+    async def add(
+        self, tx: Tx, keys: Mapping[str, Sequence[Any]], changes: Sequence[Change]
+    ) -> None:
+        """Add ``changes``; ``keys`` are the columns of the primary key beside them."""
+        if not changes:
+            return
+        carried = {name: [getattr(change, name) for change in changes] for name in self._carried}
+        await tx.execute(self._statement, self._rows.values({**keys, **carried}))
+
+
+_MEMBERS, _PRODUCTS, _CATEGORIES = map(_Sums, (member_total, member_product, member_category))
+
+
 async def upsert_changes(tx: Tx, changes: Changes) -> None:
     """Add the differences of a batch; what lost a purchase gets its times from the receipts."""
     # By the number, which Postgres orders by as well; comparing UUID objects costs ten times more.
-    members = sorted(changes.members.items(), key=lambda item: item[0].int)
-    await _add(tx, member_total, {"member_id": (sa.Uuid(), [key for key, _ in members])}, members)
-    for table, thing, found in (
-        (member_product, "sku", changes.products),
-        (member_category, "category", changes.categories),
+    members = sorted(changes.members, key=lambda member_id: member_id.int)
+    await _MEMBERS.add(tx, {"member_id": members}, [changes.members[one] for one in members])
+    for sums, thing, found in (
+        (_PRODUCTS, "sku", changes.products),
+        (_CATEGORIES, "category", changes.categories),
     ):
-        ordered = [
-            ((member_id, name), found[member_id][name])
+        keys = [
+            (member_id, name)
             for member_id in sorted(found, key=lambda one: one.int)
             for name in sorted(found[member_id])
         ]
-        await _add(tx, table, _key_columns(thing, [key for key, _ in ordered]), ordered)
+        columns = {
+            "member_id": [member_id for member_id, _ in keys],
+            thing: [name for _, name in keys],
+        }
+        await sums.add(tx, columns, [found[member_id][name] for member_id, name in keys])
     if changes.lost_members:
         await _settle_members(tx, sorted(changes.lost_members))
     if changes.lost_products:
@@ -125,35 +184,6 @@ def _key_columns(thing: str, keys: Sequence[Key]) -> dict[str, bulk.Column]:
         "member_id": (sa.Uuid(), [member_id for member_id, _ in keys]),
         thing: (sa.Text(), [name for _, name in keys]),
     }
-
-
-async def _add(
-    tx: Tx, table: sa.Table, keys: dict[str, bulk.Column], ordered: Sequence[tuple[Any, Change]]
-) -> None:
-    """Add to the sums of ``table`` in one statement; ``keys`` and ``ordered`` are side by side."""
-    if not ordered:
-        return
-    found = [change for _, change in ordered]
-    columns = dict(keys)
-    if table is member_product:
-        columns["category"] = (sa.Text(), [change.category for change in found])
-    for name in _SUMS:
-        columns[name] = (table.c[name].type, [getattr(change, name) for change in found])
-    columns["first_at"] = (_INSTANT, [change.first_at for change in found])
-    columns["last_at"] = (_INSTANT, [change.last_at for change in found])
-    rows = bulk.unnest("c", columns)
-    statement = insert(table).from_select(
-        list(columns), sa.select(*(rows.c[name] for name in columns))
-    )
-    new = statement.excluded
-    updates: dict[str, Any] = {name: table.c[name] + new[name] for name in _SUMS}
-    updates["first_at"] = sa.func.least(table.c.first_at, new.first_at)
-    updates["last_at"] = sa.func.greatest(table.c.last_at, new.last_at)
-    if table is member_product:
-        updates["category"] = sa.func.greatest(table.c.category, new.category)
-    await tx.execute(
-        statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=updates)
-    )
 
 
 async def _settle_members(tx: Tx, member_ids: Sequence[UUID]) -> None:

@@ -129,6 +129,24 @@ async def test_a_failed_copy_leaves_nothing_and_a_good_one_commits_with_the_bloc
     assert await rows(db, inbox) == 2
 
 
+TAKEN_IN = bulk.Rows("new", {"event_id": sa.Uuid(), "state": sa.Text()})
+TAKE_IN = inbox.insert().from_select(["event_id", "state"], sa.select(TAKEN_IN.source))
+
+
+async def test_a_statement_that_is_built_once_takes_any_number_of_rows(db: Database) -> None:
+    for count in (1, 3, 0):
+        columns = {"event_id": [uuid4() for _ in range(count)], "state": ["applied"] * count}
+        async with db.transaction() as tx:
+            await tx.execute(TAKE_IN, TAKEN_IN.values(columns))
+    assert await rows(db, inbox) == 4
+
+
+@pytest.mark.parametrize("columns", [{"event_id": []}, {"event_id": [uuid4()], "state": []}])
+def test_rows_whose_columns_do_not_match_are_refused(columns: dict[str, list[UUID]]) -> None:
+    with pytest.raises(ValueError, match="columns of new"):
+        TAKEN_IN.values(columns)
+
+
 def test_a_missing_file_is_not_waited_for() -> None:
     assert is_transient(ConnectionRefusedError())
     assert not is_transient(FileNotFoundError())
