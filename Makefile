@@ -60,7 +60,7 @@ test: $(READY) java ## every test, on real Postgres and Kafka; ARGS="-k …" nar
 	@$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 faults: $(READY) java ## the long form of the fault tests: 50 kills, 100,000 events
-	@FAULTS=long $(PY) -m pytest tests/faults --timeout 3600 $(ARGS)
+	@FAULTS=long $(PY) -m pytest tests/faults --timeout 5400 $(ARGS)
 
 schemathesis: $(READY) ## the long form of the OpenAPI tests: EXAMPLES=500, SEED=1
 	@EXAMPLES=$(EXAMPLES) SEED=$(SEED) $(PY) -m pytest -n $(WORKERS) --dist loadfile -k openapi_document tests/service $(ARGS)

@@ -96,7 +96,7 @@ async def _double(clients: Clients) -> int:
         clients,
         "loyalty",
         "SELECT count(*) FROM (SELECT 1 FROM entry"
-        " GROUP BY cause_id, member_id HAVING count(*) > 1) AS twice",
+        " GROUP BY cause_id, member_id, receipt_id HAVING count(*) > 1) AS twice",
     )
 
 

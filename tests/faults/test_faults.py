@@ -22,7 +22,7 @@ from tests.rig import LONG, Extra, Rig, until
 pytestmark = [
     pytest.mark.faults,
     pytest.mark.kafka,
-    pytest.mark.timeout(3_000 if LONG else 420),
+    pytest.mark.timeout(5_400 if LONG else 420),
 ]
 
 KILLS = 50 if LONG else 6

@@ -87,6 +87,10 @@ class Explain(BaseModel):
     programme_version: str | None
     worth: int
     """What the receipt is worth at its net state."""
+    desired_points: int
+    """What it would be worth if nothing were capped."""
+    capped_by: str | None
+    """The rule of the cap that keeps it from that."""
     posted_before: int
     """What had been posted for it until then; the entry is the difference."""
     lines: list[ExplainLine]

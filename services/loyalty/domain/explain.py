@@ -15,6 +15,7 @@ _BECAUSE: dict[str, str] = {
     "attribution": "The receipt was claimed",
     "moved_away": "The receipt belongs to another member",
     "correction": "The receipt has changed",
+    "cap": "Another receipt under the same cap has changed",
     "opening": "Brought over from the previous programme",
 }
 
@@ -32,10 +33,11 @@ def in_short(posting: Posting, programme: Programme) -> str:
     """Return one sentence about a posting, for messages."""
     change = posting.change
     worth, before = change.after.posted, change.before.posted
+    capped = f" ({change.cap.title})" if change.cap else ""
     if not before:
         spent = money(change.after.qualifying_minor, programme)
-        return f"{_BECAUSE[change.why]}: {worth} points for {spent}."
-    return f"{_BECAUSE[change.why]}: now worth {worth} points, {before} were posted before."
+        return f"{_BECAUSE[change.why]}: {worth} points for {spent}{capped}."
+    return f"{_BECAUSE[change.why]}: now worth {worth} points{capped}, {before} were posted before."
 
 
 def tier_reason(change: TierChange, programme: Programme) -> str:
@@ -64,6 +66,8 @@ class Explanation:
     why: str
     programme_version: str | None
     worth: int
+    desired_points: int
+    capped_by: str | None
     posted_before: int
     lines: tuple[ExplainedLine, ...]
 
@@ -76,6 +80,9 @@ class Recorded:
     worth: int
     posted_before: int
     lines: Sequence[int]
+    desired: int | None = None
+    """What the receipt would be worth without the cap; None where it gets all."""
+    cap: str | None = None
 
 
 def explain(
@@ -88,10 +95,12 @@ def explain(
         for at in range(0, len(recorded.lines), FIELDS_PER_LINE)
     )
     return Explanation(
-        words=_words(recorded, points, lines, _titles(version)),
+        words=_words(recorded, points, lines, version),
         why=recorded.why,
         programme_version=version_name,
         worth=recorded.worth,
+        desired_points=recorded.worth if recorded.desired is None else recorded.desired,
+        capped_by=recorded.cap,
         posted_before=recorded.posted_before,
         lines=lines,
     )
@@ -105,7 +114,7 @@ def _words(
     recorded: Recorded,
     points: int,
     lines: Sequence[ExplainedLine],
-    titles: Mapping[tuple[str, ...], str],
+    version: Version | None,
 ) -> str:
     because = _BECAUSE.get(recorded.why, recorded.why)
     if recorded.why == "moved_away":
@@ -113,9 +122,14 @@ def _words(
     by_rule: dict[tuple[str, ...], int] = {}
     for line in lines:
         by_rule[line.rules] = by_rule.get(line.rules, 0) + line.points
+    titles = _titles(version)
     parts = [f"{titles.get(rules, ' + '.join(rules))}: {total}" for rules, total in by_rule.items()]
+    if recorded.cap is not None:
+        caps = {cap.rule: cap.title for cap in version.caps} if version else {}
+        title = caps.get(recorded.cap, recorded.cap)
+        parts.append(f"{title}: {recorded.worth} of {recorded.desired}")
     sum_of = f" ({'; '.join(parts)})" if parts else ""
-    if not recorded.posted_before:
+    if not recorded.posted_before and recorded.why != "cap":
         return f"{because}: {points} points{sum_of}."
     return (
         f"{because}: the receipt is worth {recorded.worth} points{sum_of}, "

@@ -2,18 +2,20 @@
 
 A ``Book`` holds what the database knew of the touched receipts and members. ``fold`` brings one
 receipt event into it. Only the highest revision of a receipt counts and only its difference to
-what was posted is posted, so any order, duplication and batching ends in the same book.
+what was posted is posted, so any order, duplication and batching ends in the same book. Where a
+cap ties the receipts of a day or month together, one event may post for others of them, too.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.loyalty.domain import settle, tiers
-from services.loyalty.domain.programme import Programme, end_of_month
+from services.loyalty.domain.caps import Cap, Claim, Grant, Period
+from services.loyalty.domain.programme import Programme, Version, end_of_month
 from services.loyalty.domain.settle import Settlement
 
 Why = Literal[
@@ -24,6 +26,7 @@ Why = Literal[
     "attribution",
     "moved_away",
     "correction",
+    "cap",
     "opening",
 ]
 
@@ -103,9 +106,19 @@ class ReceiptState:
     posted: int = 0
     qualifying_minor: int = 0
     year: int = 0
+    desired: int = 0
+    """What it would be worth if nothing were capped."""
     occurred_at: datetime | None = None
-    expires_at: datetime | None = None
-    """Both None as loaded, and where nothing could be earned: there is no lot to write."""
+    store_id: str = ""
+    version: Version | None = None
+    """The rules in force when it happened; None where nothing could be earned."""
+
+    def expires_at(self, zone: ZoneInfo) -> datetime | None:
+        """Return when its points end; None where nothing could be earned."""
+        if self.version is None or self.occurred_at is None:
+            return None
+        local = self.occurred_at.astimezone(zone)
+        return end_of_month(local.year, local.month, self.version.expiry_months, zone)
 
 
 @dataclass(slots=True)
@@ -123,14 +136,20 @@ class MemberState:
 
 
 class Change(NamedTuple):
-    """What one event does to one member: from ``before`` to ``after`` of a receipt."""
+    """What one event does to one receipt of one member: from ``before`` to ``after``.
+
+    Where a cap ties receipts together (``why`` is "cap"), it is not the event's own receipt.
+    """
 
     event: ReceiptEvent
+    receipt_id: UUID
     member_id: UUID
     why: Why
     before: ReceiptState
     after: ReceiptState
     settlement: Settlement
+    cap: Cap | None = None
+    """What keeps the receipt from getting all that it would be worth."""
 
 
 class Posting(NamedTuple):
@@ -177,7 +196,11 @@ class LotChanges:
 
 @dataclass(slots=True)
 class Book:
-    """The working copy of one batch. ``year`` is the current one: tiers stand as of it."""
+    """The working copy of one batch. ``year`` is the current one: tiers stand as of it.
+
+    Where the programme caps a day or a month, ``receipts`` hold all of the member's from those
+    periods (``Programme.period``) in which the batch changes one.
+    """
 
     programme: Programme
     year: int
@@ -185,12 +208,22 @@ class Book:
     members: dict[UUID, MemberState]
     postings: list[Posting] = field(default_factory=list[Posting])
     tier_changes: list[TierChange] = field(default_factory=list[TierChange])
+    periods: dict[tuple[UUID, datetime], Period] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Put the receipts as loaded into their periods."""
+        self.periods = {}
+        if self.programme.capped_per is not None:
+            known = [_claim(self, *one) for one in self.receipts.items()]
+            for key, claim in sorted(filter(None, known), key=lambda one: one[1].place):
+                self.periods.setdefault(key, Period()).put(claim)
 
 
 def fold(book: Book, event: ReceiptEvent) -> None:
     """Bring one receipt event into the book; do nothing for a revision that is not newer."""
     receipt = event.data
-    before = book.receipts.get(receipt.receipt_id)
+    receipt_id = receipt.receipt_id
+    before = book.receipts.get(receipt_id)
     if before is None:
         if receipt.member_id is None:
             return  # Anonymous until attributed: nobody to earn, nothing to remember.
@@ -200,26 +233,87 @@ def fold(book: Book, event: ReceiptEvent) -> None:
     settlement = settle.settle(receipt, book.programme)
     member_id = receipt.member_id
     after = _settled(receipt, settlement, book.programme.time_zone)
-    book.receipts[receipt.receipt_id] = after
+    granted = _share(book, receipt_id, before, after)
+    own = granted.pop(receipt_id, None) or _alone(after)
+    after.posted = own.points
+    book.receipts[receipt_id] = after
     why = _WHY.get(event.type, "correction")
     if before.member_id is not None and before.member_id != member_id:
-        gone = ReceiptState(year=before.year)
-        _apply(book, Change(event, before.member_id, "moved_away", before, gone, settlement))
+        gone = ReceiptState(year=before.year, store_id=receipt.store_id)
+        moved = Change(event, receipt_id, before.member_id, "moved_away", before, gone, settlement)
+        _apply(book, moved)
         before = ReceiptState(year=after.year)
     if member_id is not None:
-        _apply(book, Change(event, member_id, why, before, after, settlement))
+        change = Change(event, receipt_id, member_id, why, before, after, settlement, own.cap)
+        _apply(book, change)
+    for other_id, grant in granted.items():
+        _regrant(book, event, other_id, grant)
 
 
 def _settled(receipt: ReceiptRevision, settlement: Settlement, zone: ZoneInfo) -> ReceiptState:
+    """Return the receipt's state but for ``posted``, which the caps decide."""
     local = receipt.occurred_at.astimezone(zone)
     after = ReceiptState(receipt.member_id, receipt.revision, year=local.year)
-    version = settlement.version
-    if after.member_id is not None and version is not None:
-        after.posted = settlement.points
+    after.occurred_at = receipt.occurred_at
+    after.store_id = receipt.store_id
+    if after.member_id is not None and settlement.version is not None:
+        after.desired = settlement.points
         after.qualifying_minor = settlement.qualifying_minor
-        after.occurred_at = receipt.occurred_at
-        after.expires_at = end_of_month(local.year, local.month, version.expiry_months, zone)
+        after.version = settlement.version
     return after
+
+
+def _alone(state: ReceiptState) -> Grant:
+    """Return what a receipt gets that no other can touch."""
+    points, by = state.desired, None
+    for cap in state.version.caps if state.version else ():
+        if cap.per == "receipt" and cap.points < points:
+            points, by = cap.points, cap
+    return Grant(points, by)
+
+
+def _claim(
+    book: Book, receipt_id: UUID, state: ReceiptState
+) -> tuple[tuple[UUID, datetime], Claim] | None:
+    """Return which period a receipt belongs to, and what it claims there."""
+    if state.member_id is None or state.occurred_at is None or state.version is None:
+        return None
+    period = book.programme.period(state.occurred_at)
+    if period is None:
+        return None
+    day = state.occurred_at.astimezone(book.programme.time_zone).date()
+    claim = Claim(state.occurred_at, receipt_id, day, state.desired, state.version.caps)
+    return (state.member_id, period[0]), claim
+
+
+def _share(
+    book: Book, receipt_id: UUID, before: ReceiptState, after: ReceiptState
+) -> dict[UUID, Grant]:
+    """Move a receipt in the periods of its members; return whose grants that changed."""
+    if book.programme.capped_per is None:
+        return {}
+    changed: dict[UUID, Grant] = {}
+    was, now = _claim(book, receipt_id, before), _claim(book, receipt_id, after)
+    if was and (now is None or (was[0], was[1].place) != (now[0], now[1].place)):
+        changed |= book.periods[was[0]].remove(was[1])
+    if now:
+        period = book.periods.setdefault(now[0], Period())
+        changed |= period.put(now[1])
+        changed[receipt_id] = period.grant(now[1])
+    return changed
+
+
+def _regrant(book: Book, event: ReceiptEvent, receipt_id: UUID, grant: Grant) -> None:
+    """Post what a changed period gives to, or takes from, another receipt."""
+    before = book.receipts[receipt_id]
+    if before.member_id is None or grant.points == before.posted:
+        return
+    after = book.receipts[receipt_id] = replace(before, posted=grant.points)
+    settlement = Settlement(after.posted, after.qualifying_minor, [], after.version)
+    change = Change(
+        event, receipt_id, before.member_id, "cap", before, after, settlement, grant.cap
+    )
+    _apply(book, change)
 
 
 def _apply(book: Book, change: Change) -> None:
@@ -262,7 +356,7 @@ def _review_tier(book: Book, member: MemberState, change: Change) -> None:
 
 
 def lot_changes(
-    before: Mapping[UUID, ReceiptState], after: Mapping[UUID, ReceiptState]
+    before: Mapping[UUID, ReceiptState], after: Mapping[UUID, ReceiptState], zone: ZoneInfo
 ) -> LotChanges:
     """Compare receipts as loaded with receipts as folded: one lot for each that is worth points."""
     changes = LotChanges()
@@ -274,7 +368,8 @@ def lot_changes(
         has = now.member_id if now.posted else None
         if had is not None and had != has:
             changes.gone.append((had, receipt_id))
-        if has is not None and now.occurred_at is not None and now.expires_at is not None:
-            lot = Lot(has, receipt_id, now.posted, now.occurred_at, now.expires_at)
+        expires_at = now.expires_at(zone)
+        if has is not None and now.occurred_at is not None and expires_at is not None:
+            lot = Lot(has, receipt_id, now.posted, now.occurred_at, expires_at)
             (changes.changed if had == has else changes.new).append(lot)
     return changes

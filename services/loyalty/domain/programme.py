@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+from services.loyalty.domain.caps import Cap, Per
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Version:
     rates: tuple[Rate, ...]
     rate_of: Mapping[str | None, tuple[int, int]] = field(hash=False)
     expiry_months: int
+    caps: tuple[Cap, ...] = ()
 
     @property
     def base(self) -> tuple[int, int]:
@@ -71,6 +74,19 @@ class Programme:
     minor_digits: int
     """Digits behind the point of an amount: 2 for USD, 0 for JPY."""
 
+    @property
+    def capped_per(self) -> Per | None:
+        """Return the longest period that any version caps; None if receipts stand alone."""
+        periods = {cap.per for version in self.versions for cap in version.caps}
+        return next((per for per in ("month", "day") if per in periods), None)
+
+    def period(self, at: datetime) -> tuple[datetime, datetime] | None:
+        """Return from when until when sales can touch the worth of one at ``at``; in UTC."""
+        per = self.capped_per
+        if per is None:
+            return None
+        return _period(at.astimezone(self.time_zone).date(), per, self.time_zone)
+
     def in_force(self, at: datetime) -> Version | None:
         """Return the version in force at ``at``; None before the programme began."""
         for version in reversed(self.versions):
@@ -81,6 +97,18 @@ class Programme:
     def value_minor(self, points: int) -> int:
         """Return what ``points`` are worth in minor units, rounded down."""
         return points * self.worth.minor // self.worth.points
+
+
+@lru_cache(maxsize=4_096)
+def _period(day: date, per: Per, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    first, last = day, day + timedelta(days=1)
+    if per == "month":
+        first = day.replace(day=1)
+        last = (first + timedelta(days=31)).replace(day=1)
+    since, until = (
+        datetime(one.year, one.month, one.day, tzinfo=zone).astimezone(UTC) for one in (first, last)
+    )
+    return since, until
 
 
 @lru_cache(maxsize=4_096)

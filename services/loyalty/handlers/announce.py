@@ -57,15 +57,18 @@ def points(posting: Posting, book: Book) -> Outgoing:
     kind, event_type = (
         (_EARNED, "points.earned.v1") if earned else (_RETURNED, "points.returned.v1")
     )
-    event_id = ids.derived_id(event.id, event_type)
+    own = change.receipt_id == event.data.receipt_id
+    # One event may move points of several receipts, where a cap ties them together.
+    named = event_type if own else f"{event_type}:{change.receipt_id}"
+    event_id = ids.derived_id(event.id, named)
     subject = str(change.member_id)
     movement = _MOVEMENT(
         member_id=change.member_id,
-        receipt_id=event.data.receipt_id,
-        store_id=event.data.store_id,
+        receipt_id=change.receipt_id,
+        store_id=change.after.store_id or event.data.store_id,
         points=posting.points if earned else -posting.points,
         available=posting.balance_after,
-        expires_at=change.after.expires_at,
+        expires_at=change.after.expires_at(book.programme.time_zone),
         programme_version=version.version if version else "none",
         explain=explain.in_short(posting, book.programme),
         imported=fold.is_history(event),

@@ -1,11 +1,13 @@
 """Purchases become points: a batch is loaded, folded in memory, and written set-based."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain import fold, tiers
-from services.loyalty.domain.fold import Book
+from services.loyalty.domain.fold import Book, MemberState
+from services.loyalty.domain.programme import Programme
 from services.loyalty.handlers import announce
 from services.loyalty.store import ledger, lots
 from shared.contracts.purchases import PurchaseEvent
@@ -15,26 +17,50 @@ from shared.db import Tx
 async def on_purchases(tx: Tx, events: Sequence[PurchaseEvent], context: LoyaltyContext) -> None:
     """Post what each event changes of what its receipt should have earned.
 
-    Receipts are locked first, then accounts, both in the order of their ids, and new receipts are
+    Accounts are locked first, then receipts, both in the order of their ids, and new receipts are
     inserted in that order at the end: two batches wait for each other, but never in a circle.
     """
-    loaded = await ledger.lock_receipts(tx, {event.data.receipt_id for event in events})
-    touched = {event.data.member_id for event in events}
-    touched |= {state.member_id for state in loaded.values()}
-    book = await _open_book(tx, {one for one in touched if one is not None}, context)
-    book.receipts.update(loaded)
+    programme = context.programme
+    receipt_ids = {event.data.receipt_id for event in events}
+    owners = await ledger.load_owners(tx, receipt_ids)
+    touched = {(event.data.member_id, event.data.occurred_at) for event in events}
+    touched |= set(owners.values())
+    members = await _lock_members(tx, {owner for owner, _ in touched if owner}, context)
+    loaded = await ledger.lock_receipts(tx, receipt_ids, owners, programme)
+    loaded |= await ledger.load_periods(tx, _periods(touched, programme), programme)
+    book = Book(programme, _year(context), dict(loaded), members)
     _fold(book, events)
     await _store(tx, book, loaded)
     await announce.on_ledger(tx, book)
 
 
-async def _open_book(tx: Tx, member_ids: set[UUID], context: LoyaltyContext) -> Book:
-    now, programme = context.clock.now(), context.programme
-    year = now.astimezone(programme.time_zone).year
-    members = await ledger.lock_members(tx, member_ids, now=now) if member_ids else {}
+def _periods(
+    touched: Iterable[tuple[UUID | None, datetime | None]], programme: Programme
+) -> set[tuple[UUID, datetime, datetime]]:
+    """Return the capped periods in which the batch changes receipts."""
+    if programme.capped_per is None:
+        return set()
+    return {
+        (member_id, *period)
+        for member_id, at in touched
+        if member_id and at and (period := programme.period(at))
+    }
+
+
+def _year(context: LoyaltyContext) -> int:
+    return context.clock.now().astimezone(context.programme.time_zone).year
+
+
+async def _lock_members(
+    tx: Tx, member_ids: set[UUID], context: LoyaltyContext
+) -> dict[UUID, MemberState]:
+    if not member_ids:
+        return {}
+    members = await ledger.lock_members(tx, member_ids, now=context.clock.now())
+    year = _year(context)
     for state in members.values():
-        state.tier = tiers.tier_of(programme.tiers, state.spend, year)
-    return Book(programme, year, {}, members)
+        state.tier = tiers.tier_of(context.programme.tiers, state.spend, year)
+    return members
 
 
 def _fold(book: Book, events: Sequence[PurchaseEvent]) -> None:
@@ -55,7 +81,7 @@ async def _store(tx: Tx, book: Book, loaded: dict[UUID, fold.ReceiptState]) -> N
         await ledger.append_entries(tx, book.postings, book.members)
     if book.members:
         await ledger.update_accounts(tx, book.members)
-    changes = fold.lot_changes(loaded, book.receipts)
+    changes = fold.lot_changes(loaded, book.receipts, book.programme.time_zone)
     await lots.delete_lots(tx, changes.gone)
     await lots.update_lots(tx, changes.changed)
     await lots.append_lots(tx, changes.new)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from services.loyalty.domain.caps import Cap
 from services.loyalty.domain.programme import Programme, Rate, Tier, Version, Worth
 from shared.errors import Malformed
 
@@ -49,6 +50,15 @@ class Expiry(_Document):
     months: int = Field(ge=1, le=240)
 
 
+class CapRule(_Document):
+    """At most ``points`` for a receipt, or in a calendar day or month of the time zone."""
+
+    rule: RuleId
+    title: Title
+    per: Literal["receipt", "day", "month"]
+    points: int = Field(ge=1, le=1_000_000_000)
+
+
 class VersionDocument(_Document):
     """One immutable version of the rules."""
 
@@ -58,6 +68,7 @@ class VersionDocument(_Document):
     base: BaseRule
     bonus: BonusRule | None = None
     excluded: ExcludedRule | None = None
+    caps: tuple[CapRule, ...] = ()
     expiry: Expiry
 
     @model_validator(mode="after")
@@ -66,6 +77,13 @@ class VersionDocument(_Document):
         both = bonus.intersection(self.excluded.categories if self.excluded else ())
         if both:
             message = f"categories with a bonus and excluded: {', '.join(sorted(both))}"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _one_cap_per_period(self) -> Self:
+        if len({cap.per for cap in self.caps}) != len(self.caps):
+            message = "two caps of the same period"
             raise ValueError(message)
         return self
 
@@ -167,4 +185,5 @@ def _compile_version(document: VersionDocument) -> Version:
         rates=tuple(rates),
         rate_of=rate_of,
         expiry_months=document.expiry.months,
+        caps=tuple(Cap(cap.rule, cap.title, cap.per, cap.points) for cap in document.caps),
     )

@@ -4,7 +4,7 @@ These statements run for every batch of purchases, so they go to the driver as t
 would build and look up the same text each time. Appends are COPY; nothing is done row by row.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Protocol, cast
@@ -14,6 +14,7 @@ import asyncpg
 
 from services.loyalty.domain import chain
 from services.loyalty.domain.fold import MemberState, Posting, ReceiptState
+from services.loyalty.domain.programme import Programme
 from services.loyalty.store.tables import AVAILABLE, ISSUED, entry, receipt
 from shared.db import Tx, bulk
 from shared.errors import Unavailable
@@ -21,22 +22,37 @@ from shared.errors import Unavailable
 BY_NUMBER = attrgetter("int")
 """Postgres' order of UUIDs; comparing the numbers is several times faster than the objects."""
 
-LOCK_RECEIPTS = """
-    SELECT receipt_id, member_id, revision, posted, qualifying_minor, year
+RECEIPT_COLUMNS = ("receipt_id", "member_id", "revision", "posted", "qualifying_minor", "year",
+                   "desired", "occurred_at", "store_id", "programme_version")  # fmt: skip
+
+OWNERS = (
+    "SELECT receipt_id, member_id, occurred_at FROM receipt WHERE receipt_id = ANY ($1::uuid[])"
+)
+
+LOCK_RECEIPTS = f"""
+    SELECT {", ".join(RECEIPT_COLUMNS)}
     FROM receipt
     WHERE receipt_id = ANY ($1::uuid[])
     ORDER BY receipt_id
     FOR NO KEY UPDATE
-"""
+"""  # noqa: S608  constants
 
-UPDATE_RECEIPTS = """
+LOAD_PERIODS = f"""
+    SELECT {", ".join(f"receipt.{name}" for name in RECEIPT_COLUMNS)}
+    FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[])
+        AS period (member_id, since, until)
+    JOIN receipt ON receipt.member_id = period.member_id
+        AND receipt.occurred_at >= period.since AND receipt.occurred_at < period.until
+"""  # noqa: S608  constants
+
+UPDATE_RECEIPTS = f"""
     UPDATE receipt
-    SET member_id = settled.member_id, revision = settled.revision, posted = settled.posted,
-        qualifying_minor = settled.qualifying_minor, year = settled.year
-    FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::bigint[], $6::int[])
-        AS settled (receipt_id, member_id, revision, posted, qualifying_minor, year)
+    SET {", ".join(f"{name} = settled.{name}" for name in RECEIPT_COLUMNS[1:])}
+    FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::bigint[], $6::int[],
+            $7::bigint[], $8::timestamptz[], $9::text[], $10::text[])
+        AS settled ({", ".join(RECEIPT_COLUMNS)})
     WHERE receipt.receipt_id = settled.receipt_id
-"""
+"""  # noqa: S608  constants
 
 LOCK_ACCOUNTS = """
     SELECT member_id, available, version, last_event_at, hash
@@ -71,7 +87,6 @@ UPSERT_SPEND = """
     ON CONFLICT (member_id, year) DO UPDATE SET amount_minor = excluded.amount_minor
 """
 
-RECEIPT_COLUMNS = ("receipt_id", "member_id", "revision", "posted", "qualifying_minor", "year")
 ENTRY_COLUMNS = (*chain.Entry._fields, "hash")
 
 
@@ -86,14 +101,63 @@ async def _driver(tx: Tx) -> Driver:
     return cast("Driver", await bulk.driver(tx))
 
 
-async def lock_receipts(tx: Tx, receipt_ids: Iterable[UUID]) -> dict[UUID, ReceiptState]:
-    """Return what was posted for those receipts; locked in the order of their ids."""
+Owners = dict[UUID, tuple[UUID | None, datetime | None]]
+"""Receipt → whose it is, and when it happened."""
+
+
+async def load_owners(tx: Tx, receipt_ids: Iterable[UUID]) -> Owners:
+    """Return whose each of those receipts is that are known, without locking them."""
+    connection = await _driver(tx)
+    rows = await connection.fetch(OWNERS, list(receipt_ids))
+    return {receipt_id: (member_id, occurred_at) for receipt_id, member_id, occurred_at in rows}
+
+
+async def lock_receipts(
+    tx: Tx, receipt_ids: Iterable[UUID], owners: Owners, programme: Programme
+) -> dict[UUID, ReceiptState]:
+    """Return what was posted for those receipts; locked in the order of their ids.
+
+    Lock the accounts of ``owners`` first. Raises ``Unavailable`` where a receipt has moved to
+    another member since they were looked up: done again, the batch locks that one, too.
+    """
     connection = await _driver(tx)
     rows = await connection.fetch(LOCK_RECEIPTS, list(receipt_ids))
-    return {
-        receipt_id: ReceiptState(member_id, revision, posted, qualifying_minor, year)
-        for receipt_id, member_id, revision, posted, qualifying_minor, year in rows
-    }
+    states = dict(_receipt_state(row, programme) for row in rows)
+    if {key: state.member_id for key, state in states.items()} != {
+        key: member_id for key, (member_id, _) in owners.items()
+    }:
+        raise Unavailable("receipt_race", "Another batch settles one of these receipts.")
+    return states
+
+
+async def load_periods(
+    tx: Tx, periods: Collection[tuple[UUID, datetime, datetime]], programme: Programme
+) -> dict[UUID, ReceiptState]:
+    """Return all receipts of members in periods (member, since, until).
+
+    Who writes a receipt holds its member's account, so that lock keeps them as they are.
+    """
+    if not periods:
+        return {}
+    connection = await _driver(tx)
+    rows = await connection.fetch(LOAD_PERIODS, *map(list, zip(*periods, strict=True)))
+    return dict(_receipt_state(row, programme) for row in rows)
+
+
+def _receipt_state(row: Sequence[Any], programme: Programme) -> tuple[UUID, ReceiptState]:
+    receipt_id, member_id, revision, posted, qualifying_minor, year, *settled = row
+    desired, occurred_at, store_id, version = settled
+    return receipt_id, ReceiptState(
+        member_id,
+        revision,
+        posted,
+        qualifying_minor,
+        year,
+        desired,
+        occurred_at,
+        store_id or "",
+        programme.by_name.get(version),
+    )
 
 
 async def insert_receipts(tx: Tx, states: Mapping[UUID, ReceiptState]) -> None:
@@ -126,6 +190,10 @@ def _receipt_rows(states: Mapping[UUID, ReceiptState]) -> list[tuple[Any, ...]]:
             state.posted,
             state.qualifying_minor,
             state.year,
+            state.desired,
+            state.occurred_at,
+            state.store_id,
+            state.version.version if state.version else None,
         )
         for receipt_id, state in sorted(states.items(), key=lambda item: item[0].int)
     ]
@@ -198,8 +266,10 @@ def entry_rows(
         # The text of a list of whole numbers is JSON already.
         explain = (
             f'{{"why":"{change.why}","worth":{change.after.posted},'
-            f'"posted_before":{change.before.posted},"lines":{settlement.lines}}}'
+            f'"posted_before":{change.before.posted},"lines":{settlement.lines}'
         )
+        if change.cap is not None:
+            explain += f',"desired":{change.after.desired},"cap":"{change.cap.rule}"'
         row = chain.Entry(
             change.member_id,
             posting.version,
@@ -208,9 +278,9 @@ def entry_rows(
             AVAILABLE if points > 0 else ISSUED,
             abs(points),
             posting.balance_after,
-            event.data.receipt_id,
+            change.receipt_id,
             version.version if version else None,
-            explain,
+            explain + "}",
             event.time,
         )
         member = members[change.member_id]

@@ -129,8 +129,16 @@ receipt = sa.Table(
     sa.Column("posted", sa.BigInteger, nullable=False),
     sa.Column("qualifying_minor", sa.BigInteger, nullable=False),
     sa.Column("year", sa.SmallInteger, nullable=False),
+    sa.Column("desired", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("occurred_at", _INSTANT, nullable=True),
+    sa.Column("store_id", sa.Text, nullable=True),
+    sa.Column("programme_version", sa.Text, nullable=True),
 )
-"""What was posted so far for each receipt, at its highest revision."""
+"""What was posted so far for each receipt, at its highest revision.
+
+``desired`` is what it would be worth if nothing were capped.
+"""
+sa.Index("receipt_member", receipt.c.member_id, receipt.c.occurred_at)
 
 qualifying_spend = sa.Table(
     "qualifying_spend",

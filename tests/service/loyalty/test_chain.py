@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from deploy.local import provision
 from services.loyalty.app import service
+from services.loyalty.store import tables
 from shared.db import Database, Tx, migrate, open_database
 from tests import builders
 from tests.builders import MEMBER, NOW
@@ -119,11 +120,15 @@ async def test_books_of_the_first_schema_are_carried_over_and_go_on(templates: T
             await fill(tx)
         await migrate.upgrade(service(), settings)
         carried_over = await books.desk.audit()
+        (receipt,) = await books.desk.rows(tables.receipt)
+        (lot,) = await books.desk.rows(tables.lot)
         await books.desk.apply(sale(1))
         gone_on = await books.desk.audit()
         entries = await books.desk.entries(MEMBER)
 
     assert (carried_over.ok, carried_over.entries, carried_over.points_issued) == (True, 2, 70)
+    assert (receipt.desired, receipt.programme_version) == (70, "v1")
+    assert receipt.occurred_at == lot.activates_at
     assert gone_on.ok
     assert entries == [100, -30, 19]
 

@@ -1,7 +1,7 @@
 """A ledger in memory: keeps between batches what the tables keep."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -25,16 +25,13 @@ class Ledger:
 
     def apply(self, events: Sequence[Any]) -> Book:
         """Fold one batch and keep the result."""
-        loaded = {
-            key: replace(state, occurred_at=None, expires_at=None)
-            for key, state in self.receipts.items()
-        }
+        loaded = dict(self.receipts)
         for state in self.members.values():
             state.tier = tiers.tier_of(self.programme.tiers, state.spend, YEAR)
         book = Book(self.programme, YEAR, dict(loaded), self.members)
         for event in events:
             fold.fold(book, event)
-        changes = fold.lot_changes(loaded, book.receipts)
+        changes = fold.lot_changes(loaded, book.receipts, self.programme.time_zone)
         for key in changes.gone:
             del self.lots[key]
         for lot in changes.changed:

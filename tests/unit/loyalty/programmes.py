@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from services.loyalty.domain.caps import Cap
 from services.loyalty.domain.programme import Programme, Rate, Tier, Version, Worth
 from services.loyalty.settings import programme
 
@@ -11,7 +12,9 @@ DEMO_FILE = Path(__file__).parents[3] / "deploy" / "programme" / "demo.yaml"
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def version(name: str = "v1", *, since: datetime = BEGAN, base: int = 10) -> Version:
+def version(
+    name: str = "v1", *, since: datetime = BEGAN, base: int = 10, caps: tuple[Cap, ...] = ()
+) -> Version:
     """10 a dollar, fresh produce double, fuel nothing."""
     return Version(
         version=name,
@@ -23,6 +26,7 @@ def version(name: str = "v1", *, since: datetime = BEGAN, base: int = 10) -> Ver
         ),
         rate_of={"BANANAS": (1, 2 * base), "FUEL": (2, 0)},
         expiry_months=12,
+        caps=caps,
     )
 
 

@@ -8,8 +8,11 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.loyalty.domain.caps import Cap
+from services.loyalty.domain.programme import Programme
 from shared.contracts.purchases import Receipt, ReturnedLine
 from tests import builders
+from tests.unit.loyalty import programmes
 from tests.unit.loyalty.books import Ledger
 
 ANN, BEN, EVE = (UUID(int=number) for number in (1, 2, 3))
@@ -156,11 +159,15 @@ lines = st.lists(st.tuples(st.sampled_from(CATEGORIES), amounts), min_size=1, ma
 days = st.integers(0, 1_000)
 
 
+# Round the end of a month, so that sales meet under the caps of a day and of a month.
+crowded = st.integers(60, 64)
+
+
 @st.composite
-def histories(draw: st.DrawFn) -> list[Any]:
+def histories(draw: st.DrawFn, on: st.SearchStrategy[int] = days) -> list[Any]:
     """One receipt from its sale through returns, claims, corrections and a void."""
     number = draw(st.integers(0, 10**9))
-    at = datetime(2024, 3, 1, 12, tzinfo=UTC) + timedelta(days=draw(days))
+    at = datetime(2024, 3, 1, 12, tzinfo=UTC) + timedelta(days=draw(on))
     net: Receipt = builders.receipt(
         receipt_no=str(number),
         occurred_at=at,
@@ -190,15 +197,33 @@ def histories(draw: st.DrawFn) -> list[Any]:
 
 @given(st.data())
 def test_order_duplicates_and_batches_do_not_matter(data: st.DataObject) -> None:
+    assert_any_order(data, programmes.small(), days)
+
+
+CAPS = (
+    Cap("each", "At most 2,500 points a receipt", "receipt", 2_500),
+    Cap("daily", "At most 3,000 points a day", "day", 3_000),
+    Cap("monthly", "At most 5,000 points a month", "month", 5_000),
+)
+
+
+@given(st.data())
+def test_nor_do_they_where_caps_tie_receipts_together(data: st.DataObject) -> None:
+    since = datetime(2024, 1, 1, tzinfo=UTC)
+    version = programmes.version(since=since, caps=CAPS)
+    assert_any_order(data, programmes.small(version), crowded)
+
+
+def assert_any_order(data: st.DataObject, programme: Programme, on: st.SearchStrategy[int]) -> None:
     by_receipt = data.draw(
-        st.lists(histories(), max_size=6, unique_by=lambda events: events[0].data.receipt_id)
+        st.lists(histories(on), max_size=6, unique_by=lambda events: events[0].data.receipt_id)
     )
     events = list(itertools.chain.from_iterable(by_receipt))
     repeated = events + data.draw(st.lists(st.sampled_from(events))) if events else []
     shuffled = data.draw(st.permutations(repeated))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(shuffled)), max_size=5)))
     batches = [shuffled[start:end] for start, end in itertools.pairwise([0, *cuts, len(shuffled)])]
-    in_order, any_order = Ledger(), Ledger()
+    in_order, any_order = Ledger(programme), Ledger(programme)
 
     in_order.apply(events)
     any_order.apply_all(batches)

@@ -20,6 +20,12 @@ def changed(tmp_path: Path, **changes: Any) -> Path:
     return path
 
 
+def _with_caps(*caps: dict[str, Any]) -> dict[str, Any]:
+    document = yaml.safe_load(programmes.DEMO_FILE.read_text("utf-8"))
+    some = {"rule": "cap", "title": "A cap", "per": "day", "points": 10}
+    return document["versions"][0] | {"caps": [some | cap for cap in caps]}
+
+
 def test_the_demo_programme_rewards_groceries_and_not_fuel() -> None:
     lines = [
         builders.line(1, category="SOFT DRINKS", amount_minor=199),
@@ -45,6 +51,13 @@ def test_points_are_worth_whole_cents() -> None:
         pytest.param({"currency": "dollar"}, "currency", id="no currency code"),
         pytest.param({"surprise": 1}, "surprise", id="unknown field"),
         pytest.param({"versions": []}, "versions", id="no version"),
+        pytest.param(
+            {"versions": [_with_caps({"per": "day"}, {"per": "day"})]},
+            "two caps of the same period",
+            id="two caps a day",
+        ),
+        pytest.param({"versions": [_with_caps({"per": "week"})]}, "per", id="cap of a week"),
+        pytest.param({"versions": [_with_caps({"points": 0})]}, "points", id="cap of nothing"),
         pytest.param(
             {
                 "tiers": [
