@@ -68,10 +68,14 @@ _NOTHING = _Given(date.min, 0, 0)
 def _grant(claim: Claim, given: _Given) -> Grant:
     points, by = claim.desired, None
     for cap in claim.caps:
-        used = {"receipt": 0, "day": given.in_day, "month": given.in_month}[cap.per]
-        room = max(0, cap.points - used)
+        room = cap.points
+        if cap.per == "day":
+            room -= given.in_day
+        elif cap.per == "month":
+            room -= given.in_month
         if room < points:
-            points, by = room, cap
+            # Less than nothing is left where two versions of the rules meet in a period.
+            points, by = max(0, room), cap
     return Grant(points, by)
 
 
@@ -87,11 +91,12 @@ class Period:
 
     def put(self, claim: Claim) -> Mapping[UUID, Grant]:
         """Add a claim, or replace the receipt's earlier one; return the grants that changed."""
-        at = bisect.bisect_left(self._places, claim.place)
-        if at < len(self._places) and self._places[at] == claim.place:
+        place = claim.place
+        at = bisect.bisect_left(self._places, place)
+        if at < len(self._places) and self._places[at] == place:
             self._claims[at] = claim
         else:
-            self._places.insert(at, claim.place)
+            self._places.insert(at, place)
             self._claims.insert(at, claim)
             self._grants.insert(at, Grant(0, None))
             # Differs from whatever comes out, so that what follows is looked at.

@@ -8,7 +8,7 @@ cap ties the receipts of a day or month together, one event may post for others 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -113,12 +113,21 @@ class ReceiptState:
     version: Version | None = None
     """The rules in force when it happened; None where nothing could be earned."""
 
+    day: date | None = None
+    """Of the sale, once ``local_day`` was asked."""
+
+    def local_day(self, at: datetime, zone: ZoneInfo) -> date:
+        """Return the day of the sale, ``at``, in ``zone``."""
+        if self.day is None:
+            self.day = at.astimezone(zone).date()
+        return self.day
+
     def expires_at(self, zone: ZoneInfo) -> datetime | None:
         """Return when its points end; None where nothing could be earned."""
         if self.version is None or self.occurred_at is None:
             return None
-        local = self.occurred_at.astimezone(zone)
-        return end_of_month(local.year, local.month, self.version.expiry_months, zone)
+        day = self.local_day(self.occurred_at, zone)
+        return end_of_month(day.year, day.month, self.version.expiry_months, zone)
 
 
 @dataclass(slots=True)
@@ -252,9 +261,8 @@ def fold(book: Book, event: ReceiptEvent) -> None:
 
 def _settled(receipt: ReceiptRevision, settlement: Settlement, zone: ZoneInfo) -> ReceiptState:
     """Return the receipt's state but for ``posted``, which the caps decide."""
-    local = receipt.occurred_at.astimezone(zone)
-    after = ReceiptState(receipt.member_id, receipt.revision, year=local.year)
-    after.occurred_at = receipt.occurred_at
+    after = ReceiptState(receipt.member_id, receipt.revision, occurred_at=receipt.occurred_at)
+    after.year = after.local_day(receipt.occurred_at, zone).year
     after.store_id = receipt.store_id
     if after.member_id is not None and settlement.version is not None:
         after.desired = settlement.points
@@ -278,10 +286,10 @@ def _claim(
     """Return which period a receipt belongs to, and what it claims there."""
     if state.member_id is None or state.occurred_at is None or state.version is None:
         return None
-    period = book.programme.period(state.occurred_at)
+    day = state.local_day(state.occurred_at, book.programme.time_zone)
+    period = book.programme.period(day)
     if period is None:
         return None
-    day = state.occurred_at.astimezone(book.programme.time_zone).date()
     claim = Claim(state.occurred_at, receipt_id, day, state.desired, state.version.caps)
     return (state.member_id, period[0]), claim
 

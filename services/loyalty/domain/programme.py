@@ -74,18 +74,20 @@ class Programme:
     minor_digits: int
     """Digits behind the point of an amount: 2 for USD, 0 for JPY."""
 
-    @property
-    def capped_per(self) -> Per | None:
-        """Return the longest period that any version caps; None if receipts stand alone."""
-        periods = {cap.per for version in self.versions for cap in version.caps}
-        return next((per for per in ("month", "day") if per in periods), None)
+    capped_per: Per | None = field(init=False)
+    """The longest period that any version caps; None if receipts stand alone."""
 
-    def period(self, at: datetime) -> tuple[datetime, datetime] | None:
-        """Return from when until when sales can touch the worth of one at ``at``; in UTC."""
-        per = self.capped_per
-        if per is None:
+    def __post_init__(self) -> None:
+        """Look once what every receipt asks."""
+        periods = {cap.per for version in self.versions for cap in version.caps}
+        longest = next((per for per in ("month", "day") if per in periods), None)
+        object.__setattr__(self, "capped_per", longest)
+
+    def period(self, day: date) -> tuple[datetime, datetime] | None:
+        """Return from when until when, in UTC, sales can touch the worth of one on ``day``."""
+        if self.capped_per is None:
             return None
-        return _period(at.astimezone(self.time_zone).date(), per, self.time_zone)
+        return _period(day, self.capped_per, self.time_zone)
 
     def in_force(self, at: datetime) -> Version | None:
         """Return the version in force at ``at``; None before the programme began."""

@@ -40,10 +40,11 @@ def _periods(
     """Return the capped periods in which the batch changes receipts."""
     if programme.capped_per is None:
         return set()
+    zone = programme.time_zone
     return {
         (member_id, *period)
         for member_id, at in touched
-        if member_id and at and (period := programme.period(at))
+        if member_id and at and (period := programme.period(at.astimezone(zone).date()))
     }
 
 

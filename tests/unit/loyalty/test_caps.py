@@ -77,16 +77,16 @@ def test_a_grant_names_the_cap_that_was_the_narrowest() -> None:
 
 
 def test_periods_begin_and_end_where_the_programme_lives() -> None:
-    at = datetime(2026, 11, 1, 5, 30, tzinfo=UTC)  # half past one in New York, for the first time
+    day = date(2026, 11, 1)  # clocks go back in New York: 25 hours
     daily = programmes.small(programmes.version(caps=CAPS[:2]))
     monthly = programmes.small(programmes.version(caps=CAPS))
 
-    assert daily.period(at) == (
+    assert daily.period(day) == (
         datetime(2026, 11, 1, 4, tzinfo=UTC),
         datetime(2026, 11, 2, 5, tzinfo=UTC),
     )
-    assert monthly.period(at) == (
+    assert monthly.period(day) == (
         datetime(2026, 11, 1, 4, tzinfo=UTC),
         datetime(2026, 12, 1, 5, tzinfo=UTC),
     )
-    assert programmes.small(programmes.version(caps=CAPS[:1])).period(at) is None
+    assert programmes.small(programmes.version(caps=CAPS[:1])).period(day) is None
