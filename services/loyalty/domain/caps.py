@@ -73,8 +73,8 @@ def _grant(claim: Claim, given: _Given) -> Grant:
             room -= given.in_day
         elif cap.per == "month":
             room -= given.in_month
-        if room < points:
-            # Less than nothing is left where two versions of the rules meet in a period.
+        # Less than nothing is left where two versions of the rules meet in a period.
+        if max(0, room) < points:
             points, by = max(0, room), cap
     return Grant(points, by)
 

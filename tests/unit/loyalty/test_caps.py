@@ -62,7 +62,9 @@ def test_changes_one_by_one_end_where_all_at_once_do(
         assert {key: grant.points for key, grant in granted.items()} == from_the_beginning(
             list(current.values())
         )
-        assert all(period.grant(one) == granted[key] for key, one in current.items())
+        for key, one in current.items():
+            assert period.grant(one) == granted[key]
+            assert (granted[key].cap is None) == (granted[key].points == one.desired)
 
 
 def test_a_grant_names_the_cap_that_was_the_narrowest() -> None:
