@@ -300,6 +300,25 @@ async def test_losing_that_race_asks_to_try_again(desk: Desk) -> None:
         await until_it_waits(desk)
 
 
+async def test_a_receipt_that_moves_while_a_batch_waits_for_its_owner_is_looked_up_again(
+    desk: Desk,
+) -> None:
+    """The batch knew another owner, and holds the lock of the wrong account."""
+    third = UUID(int=8)
+    bought = sale(1)
+    await desk.apply(bought)
+    moved = builders.purchase_attributed(bought.data, OTHER)
+    moved_on = builders.purchase_attributed(moved.data, third)
+    async with asyncio.TaskGroup() as group, desk.db.transaction() as tx:
+        await earn.on_purchases(tx, [moved], desk.context)
+        slower = group.create_task(desk.apply(moved_on))
+        await until_it_waits(desk)
+        assert not slower.done()
+
+    assert await desk.balances() == {MEMBER: 0, OTHER: 0, third: 100}
+    assert (await desk.audit()).ok
+
+
 async def test_the_account_remembers_its_newest_event(desk: Desk) -> None:
     later = builders.purchase_recorded(receipt_no="2", occurred_at=NOW + timedelta(hours=3))
 
