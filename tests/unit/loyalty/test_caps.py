@@ -78,6 +78,18 @@ def test_a_grant_names_the_cap_that_was_the_narrowest() -> None:
     assert period.put(claim(3, 30, 30))[UUID(int=3)] == Grant(30, None)
 
 
+def test_a_cap_that_came_down_in_mid_period_takes_nothing_and_caps_nothing_that_is_worthless() -> (
+    None
+):
+    period = Period()
+    lower = (Cap("daily", "At most 20 a day", "day", 20),)
+    period.put(claim(1, 9, 60, CAPS[1:2]))
+
+    assert period.put(claim(2, 10, 30, lower))[UUID(int=2)] == Grant(0, lower[0])
+    period.put(claim(3, 11, 0, lower))
+    assert period.grant(claim(3, 11, 0, lower)) == Grant(0, None)
+
+
 def test_periods_begin_and_end_where_the_programme_lives() -> None:
     day = date(2026, 11, 1)  # clocks go back in New York: 25 hours
     daily = programmes.small(programmes.version(caps=CAPS[:2]))
