@@ -120,21 +120,18 @@ class _Sums:
     """A table of sums, and the one statement that adds a batch's differences to it."""
 
     def __init__(self, table: sa.Table) -> None:
-        self.table = table
-        self.keys = [column.name for column in table.primary_key]
-        self.named = table is member_product
-        """Whether its rows carry the category that the till named."""
-        carried = [*_SUMS, "first_at", "last_at", *(["category"] if self.named else [])]
-        self._carried = carried
-        names = [*self.keys, *carried]
+        # Rows of products carry the category that the till named.
+        named = ["category"] if table is member_product else []
+        self._carried = [*_SUMS, "first_at", "last_at", *named]
+        names = [*(column.name for column in table.primary_key), *self._carried]
         self._rows = bulk.Rows("c", {name: table.c[name].type for name in names})
         statement = insert(table).from_select(names, sa.select(self._rows.source))
         new = statement.excluded
         updates: dict[str, Any] = {name: table.c[name] + new[name] for name in _SUMS}
         updates["first_at"] = sa.func.least(table.c.first_at, new.first_at)
         updates["last_at"] = sa.func.greatest(table.c.last_at, new.last_at)
-        if self.named:
-            updates["category"] = sa.func.greatest(table.c.category, new.category)
+        for name in named:
+            updates[name] = sa.func.greatest(table.c[name], new[name])
         self._statement = statement.on_conflict_do_update(
             index_elements=list(table.primary_key), set_=updates
         )
