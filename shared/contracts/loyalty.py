@@ -50,6 +50,38 @@ class OpeningLot(Contract):
     """In words a member understands: where they come from."""
 
 
+class Spending(Contract):
+    """Points that a member spent, or got back of what they had spent, and the balance after it."""
+
+    member_id: UUID
+    """Whose account."""
+    hold_id: UUID
+    """The hold that reserved them."""
+    receipt_id: UUID | None = None
+    """The purchase that they paid for, where it named the hold by then."""
+    points: Points
+    """Positive; the event type says the direction."""
+    available: Points
+    """The member's spendable balance right after."""
+    explain: str
+    """In words a member understands."""
+
+
+class LotEnd(Contract):
+    """Points that ended unspent, and the balance after it."""
+
+    member_id: UUID
+    """Whose account."""
+    lot_id: UUID
+    """Of the points that were earned together; the receipt's id where they are for one."""
+    points: Points
+    """What ended; negative where a late fact shows that less had."""
+    available: Points
+    """The member's spendable balance right after."""
+    explain: str
+    """In words a member understands."""
+
+
 class TierMovement(Contract):
     """A member moved between tiers."""
 
@@ -86,6 +118,27 @@ class PointsOpened(Event):
     data: OpeningLot
 
 
+class PointsSpent(Event):
+    """Points that were held are spent."""
+
+    type: Literal["points.spent.v1"] = "points.spent.v1"
+    data: Spending
+
+
+class PointsRestored(Event):
+    """Spent points came back, since what they paid for did."""
+
+    type: Literal["points.restored.v1"] = "points.restored.v1"
+    data: Spending
+
+
+class PointsExpired(Event):
+    """The end of a lot has come; ``time`` is that end."""
+
+    type: Literal["points.expired.v1"] = "points.expired.v1"
+    data: LotEnd
+
+
 class TierChanged(Event):
     """A member's tier changed."""
 
@@ -93,4 +146,12 @@ class TierChanged(Event):
     data: TierMovement
 
 
-LoyaltyEvent = PointsEarned | PointsReturned | PointsOpened | TierChanged
+LoyaltyEvent = (
+    PointsEarned
+    | PointsReturned
+    | PointsOpened
+    | PointsSpent
+    | PointsRestored
+    | PointsExpired
+    | TierChanged
+)

@@ -171,6 +171,14 @@ BUSINESS: Mapping[str, Code] = {
     "member_unknown": Code(404, "Member unknown", "Look the member up, or enrol."),
     "programme_malformed": Code(422, "Malformed programme", "Correct what `errors` names."),
     "member_departed": Code(409, "Member departed", "Leave this person out of the file."),
+    "points_insufficient": Code(
+        409, "Not enough points", "Hold at most what `available` says, or take other payment."
+    ),
+    "hold_unknown": Code(404, "Unknown hold", "Check the id; a till sees the holds of its store."),
+    "hold_not_open": Code(
+        409, "Hold not open", "It was captured, released or ran out; open another one."
+    ),
+    "hold_exceeded": Code(409, "More than held", "Capture at most what was granted."),
     "member_race": Code(503, "Enrolled elsewhere", "Repeat the same request."),
     "lot_conflict": Code(409, "Lot differs", "Give the lot another reference; see `fields`."),
     "lot_expired": Code(409, "Lot has ended", "Leave out what has expired already."),

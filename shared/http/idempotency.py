@@ -5,11 +5,13 @@ neither: there is no ``running`` row that a dead process could leave behind. Whi
 request runs, an advisory lock of the same transaction tells the second one to wait.
 
     @router.post("/v1/holds")
-    async def open_hold(body: …, keyed: idempotency.Header, caller: …, context: …) -> Response:
+    async def open_hold(body: …, caller: …, keyed: idempotency.Header, context: …) -> Response:
         async with context.db.transaction() as tx:
             return await idempotency.answer(
                 tx, keyed, caller, lambda: handlers.open_hold(tx, …)
             )
+
+``caller`` stands before ``keyed``, so that nobody without a valid key hears of a missing header.
 
 Semantics: draft-ietf-httpapi-idempotency-key-header.
 """

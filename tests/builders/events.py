@@ -15,11 +15,16 @@ from shared.contracts.interactions import (
     InteractionRecorded,
 )
 from shared.contracts.loyalty import (
+    LotEnd,
     OpeningLot,
     PointsEarned,
+    PointsExpired,
     PointsMovement,
     PointsOpened,
+    PointsRestored,
     PointsReturned,
+    PointsSpent,
+    Spending,
     TierChanged,
     TierMovement,
 )
@@ -139,6 +144,40 @@ def points_opened(**overrides: Any) -> PointsOpened:
         "explain": "Brought over from the previous programme: 120 points.",
     }
     return made.event(PointsOpened, OpeningLot, state, overrides)
+
+
+def points_spent(**overrides: Any) -> PointsSpent:
+    """Build 200 held points that were spent."""
+    return made.event(PointsSpent, Spending, _spending("Spent: 200 points."), overrides)
+
+
+def points_restored(**overrides: Any) -> PointsRestored:
+    """Build 200 spent points that came back with what they had paid for."""
+    words = "What they had paid for came back: 200 points."
+    return made.event(PointsRestored, Spending, _spending(words), overrides)
+
+
+def _spending(words: str) -> dict[str, Any]:
+    hold_id = ids.derived_id(MEMBER, "hold")
+    return {
+        "member_id": MEMBER,
+        "hold_id": hold_id,
+        "points": 200,
+        "available": 800,
+        "explain": words,
+    }
+
+
+def points_expired(**overrides: Any) -> PointsExpired:
+    """Build 50 points that ended unspent."""
+    state = {
+        "member_id": MEMBER,
+        "lot_id": ids.lot_id("old-1"),
+        "points": 50,
+        "available": 950,
+        "explain": "Ended unspent: 50 points.",
+    }
+    return made.event(PointsExpired, LotEnd, state, overrides)
 
 
 def tier_changed(**overrides: Any) -> TierChanged:

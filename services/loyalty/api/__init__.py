@@ -1,5 +1,5 @@
 """Routes of loyalty: parse, one handler, answer."""
 
-from services.loyalty.api import imports, ledger, members
+from services.loyalty.api import holds, imports, ledger, members
 
-ROUTERS = (members.router, ledger.router, imports.router)
+ROUTERS = (members.router, ledger.router, holds.router, imports.router)

@@ -57,9 +57,13 @@ class BalanceView(BaseModel):
     """A member's points and tier, as of the newest event in them."""
 
     available: int
+    """What can be spent."""
     pending: int
+    """Earned, and not yet to be spent."""
     held: int
+    """Reserved for a till."""
     debt: int
+    """Owed, since goods came back whose points were spent; the next points repay it."""
     currency: str
     currency_value_minor: int
     """What the available points are worth."""
@@ -102,7 +106,8 @@ class EntryView(BaseModel):
     version: int
     """Counts the member's entries; newest first."""
     points: int
-    """Positive where the member got them, negative where they were taken."""
+    """Positive where the member got them, negative where they were taken or reserved; 0 where they
+    began to be available, or were spent that had been reserved before."""
     from_account: str
     """Where the points came from: a member's account or the programme's, such as ``issued``."""
     to_account: str
@@ -117,12 +122,17 @@ class EntryView(BaseModel):
 
 
 class LotView(BaseModel):
-    """Points earned together, with one expiry."""
+    """Points earned together, with one end."""
 
     lot_id: UUID
+    points: int
+    """What it was worth."""
     remaining: int
+    active: bool
+    """Whether they can be spent already."""
     activates_at: datetime
-    expires_at: datetime
+    expires_at: datetime | None
+    """Null where they stay."""
 
 
 @router.get("/balance", dependencies=[DESK])
@@ -137,11 +147,10 @@ async def get_balance(member_id: UUID, context: Ctx) -> BalanceView:
     if standing.to_stay_minor is not None:
         to_stay = ToStay(spend_minor=standing.to_stay_minor, by=last_day)
     return BalanceView(
-        available=found.available,
-        # Nothing is pending, held or owed yet: earning is immediate and nothing is spent.
-        pending=0,
-        held=0,
-        debt=0,
+        available=found.account.available,
+        pending=found.account.pending,
+        held=found.account.held,
+        debt=found.account.debt,
         currency=found.currency,
         currency_value_minor=found.value_minor,
         next_expiry=(
@@ -156,7 +165,7 @@ async def get_balance(member_id: UUID, context: Ctx) -> BalanceView:
             spend_this_year_minor=standing.this_year_minor,
             spend_previous_year_minor=standing.previous_year_minor,
         ),
-        as_of_event_time=found.as_of_event_time,
+        as_of_event_time=found.account.last_event_at,
     )
 
 
@@ -179,11 +188,13 @@ async def list_lots(member_id: UUID, context: Ctx) -> pages.Page[LotView]:
     shown = [
         LotView(
             lot_id=one.lot_id,
-            remaining=one.points,
+            points=one.points,
+            remaining=drawn.remaining,
+            active=drawn.active,
             activates_at=one.activates_at,
             expires_at=one.expires_at,
         )
-        for one in found
+        for one, drawn in found
     ]
     return pages.Page(data=shown, next_cursor=None)
 

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from services.loyalty.domain.fold import Posting, TierChange, Why
+from services.loyalty.domain.accounts import REDEEMED
+from services.loyalty.domain.closing import Move, Posting
+from services.loyalty.domain.fold import TierChange, Why
 from services.loyalty.domain.programme import Programme, Version
 from services.loyalty.domain.settle import FIELDS_PER_LINE
 
@@ -17,7 +19,19 @@ _BECAUSE: dict[str, str] = {
     "correction": "The receipt has changed",
     "cap": "Another receipt under the same cap has changed",
     "opening": "Brought over from the previous programme",
+    "hold": "Reserved for a purchase",
+    "capture": "Spent",
+    "release": "The reservation ended",
+    "returned": "What they had paid for came back",
+    "activation": "The points can be spent from now on",
+    "expiry": "Ended unspent",
 }
+
+_OWED = {
+    True: " What was owed is repaid first.",
+    False: " There were not as many, so the rest is owed.",
+}
+_FEWER_ENDED = "Fewer points have ended than it seemed"
 
 
 def money(minor: int, programme: Programme) -> str:
@@ -38,6 +52,18 @@ def in_short(posting: Posting, programme: Programme) -> str:
         spent = money(change.after.qualifying_minor, programme)
         return f"{_BECAUSE[change.why]}: {worth} points for {spent}{capped}."
     return f"{_BECAUSE[change.why]}: now worth {worth} points{capped}, {before} were posted before."
+
+
+def move_in_short(move: Move, programme: Programme) -> str:
+    """Return one sentence about any other movement, for messages."""
+    moved = sum(leg.points for leg in move.legs)
+    if move.why == "capture":
+        moved = sum(leg.points for leg in move.legs if leg.to_account == REDEEMED)
+        worth = money(programme.value_minor(moved), programme)
+        return f"{_BECAUSE[move.why]}: {moved} points, worth {worth}."
+    if move.why == "expiry" and move.points > 0:
+        return f"{_FEWER_ENDED}: {moved} points are back."
+    return f"{_BECAUSE[move.why]}: {moved} points."
 
 
 def tier_reason(change: TierChange, programme: Programme) -> str:
@@ -83,19 +109,29 @@ class Recorded:
     desired: int | None = None
     """What the receipt would be worth without the cap; None where it gets all."""
     cap: str | None = None
+    about: str | None = None
+    """The lot or hold, where it is not for a receipt."""
 
 
 def explain(
-    recorded: Recorded, points: int, version_name: str | None, programme: Programme
+    recorded: Recorded,
+    points: int,
+    version_name: str | None,
+    programme: Programme,
+    *,
+    owed: bool = False,
 ) -> Explanation:
-    """Render what was recorded with the entry by the titles of that version's rules."""
+    """Render what was recorded with the entry by the titles of that version's rules.
+
+    ``owed`` says that the entry made a debt or repaid one.
+    """
     version = programme.by_name.get(version_name) if version_name else None
     lines = tuple(
         _line(recorded.lines[at : at + FIELDS_PER_LINE], version, programme)
         for at in range(0, len(recorded.lines), FIELDS_PER_LINE)
     )
     return Explanation(
-        words=_words(recorded, points, lines, version),
+        words=_words(recorded, points, lines, version) + (_OWED[points > 0] if owed else ""),
         why=recorded.why,
         programme_version=version_name,
         worth=recorded.worth,
@@ -117,6 +153,8 @@ def _words(
     version: Version | None,
 ) -> str:
     because = _BECAUSE.get(recorded.why, recorded.why)
+    if recorded.about is not None:
+        return f"{because}: {points} points."
     if recorded.why == "moved_away":
         return f"{because}: its {recorded.posted_before} points went with it."
     by_rule: dict[tuple[str, ...], int] = {}

@@ -1,9 +1,10 @@
-"""The fold: receipts at their net state, in; differences to post, out.
+"""The fold: receipts at their net state, in; what each event changes of their worth, out.
 
 A ``Book`` holds what the database knew of the touched receipts and members. ``fold`` brings one
 receipt event into it. Only the highest revision of a receipt counts and only its difference to
 what was posted is posted, so any order, duplication and batching ends in the same book. Where a
-cap ties the receipts of a day or month together, one event may post for others of them, too.
+cap ties the receipts of a day or month together, one event may change others of them, too.
+``closing`` then posts the changes and the spends to the accounts.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,9 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.loyalty.domain import settle, tiers
+from services.loyalty.domain.accounts import MemberState
 from services.loyalty.domain.caps import Cap, Claim, Grant, Period
+from services.loyalty.domain.lots import Lot
 from services.loyalty.domain.programme import Programme, Version, end_of_month
 from services.loyalty.domain.settle import Settlement
 
@@ -28,6 +31,12 @@ Why = Literal[
     "correction",
     "cap",
     "opening",
+    "hold",
+    "capture",
+    "release",
+    "returned",
+    "activation",
+    "expiry",
 ]
 
 _WHY: dict[str, Why] = {
@@ -60,6 +69,26 @@ class ReceiptRevision(settle.Receipt, Protocol):
     @property
     def store_id(self) -> str:
         """Where it was printed."""
+        ...
+
+    @property
+    def received_at(self) -> datetime:
+        """When we first heard of it, by our own clock."""
+        ...
+
+    @property
+    def total_minor(self) -> int:
+        """Paid for what was kept."""
+        ...
+
+    @property
+    def sold_total_minor(self) -> int:
+        """Paid for what was sold."""
+        ...
+
+    @property
+    def hold_ids(self) -> tuple[UUID, ...]:
+        """The holds on points that it captures."""
         ...
 
     @property
@@ -109,6 +138,8 @@ class ReceiptState:
     desired: int = 0
     """What it would be worth if nothing were capped."""
     occurred_at: datetime | None = None
+    begins_at: datetime | None = None
+    """From when on its points can be spent."""
     store_id: str = ""
     version: Version | None = None
     """The rules in force when it happened; None where nothing could be earned."""
@@ -130,20 +161,6 @@ class ReceiptState:
         return end_of_month(day.year, day.month, self.version.expiry_months, zone)
 
 
-@dataclass(slots=True)
-class MemberState:
-    """A member's account and spend."""
-
-    balance: int
-    version: int
-    last_event_at: datetime
-    spend: dict[int, int]
-    tier: str | None
-    chain: bytes = b""
-    """Hash of the last entry; empty before the first."""
-    changed_years: set[int] = field(default_factory=set[int])
-
-
 class Change(NamedTuple):
     """What one event does to one receipt of one member: from ``before`` to ``after``.
 
@@ -160,15 +177,10 @@ class Change(NamedTuple):
     cap: Cap | None = None
     """What keeps the receipt from getting all that it would be worth."""
 
-
-class Posting(NamedTuple):
-    """Points moved between the programme and a member; positive is to the member."""
-
-    change: Change
-    points: int
-    version: int
-    """The account's version that this posting made."""
-    balance_after: int
+    @property
+    def points(self) -> int:
+        """Return what is to be posted; negative takes from the member."""
+        return self.after.posted - self.before.posted
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,19 +195,9 @@ class TierChange:
     spend_minor: int
 
 
-class Lot(NamedTuple):
-    """Points earned together, with one expiry; ``lot_id`` is the receipt's id."""
-
-    member_id: UUID
-    lot_id: UUID
-    points: int
-    activates_at: datetime
-    expires_at: datetime
-
-
 @dataclass(slots=True)
 class LotChanges:
-    """What becomes of the lots of a batch's receipts."""
+    """What a batch makes of the lots of its receipts."""
 
     new: list[Lot] = field(default_factory=list[Lot])
     changed: list[Lot] = field(default_factory=list[Lot])
@@ -207,20 +209,22 @@ class LotChanges:
 class Book:
     """The working copy of one batch. ``year`` is the current one: tiers stand as of it.
 
-    Where the programme caps a day or a month, ``receipts`` hold all of the member's from those
+    Where the programme caps a day or a month, ``loaded`` holds all of the member's from those
     periods (``Programme.period``) in which the batch changes one.
     """
 
     programme: Programme
     year: int
-    receipts: dict[UUID, ReceiptState]
+    loaded: Mapping[UUID, ReceiptState]
     members: dict[UUID, MemberState]
-    postings: list[Posting] = field(default_factory=list[Posting])
+    receipts: dict[UUID, ReceiptState] = field(init=False)
+    changes: list[Change] = field(default_factory=list[Change])
     tier_changes: list[TierChange] = field(default_factory=list[TierChange])
     periods: dict[tuple[UUID, datetime], Period] = field(init=False)
 
     def __post_init__(self) -> None:
         """Put the receipts as loaded into their periods."""
+        self.receipts = dict(self.loaded)
         self.periods = {}
         if self.programme.capped_per is not None:
             known = [_claim(self, *one) for one in self.receipts.items()]
@@ -262,6 +266,8 @@ def fold(book: Book, event: ReceiptEvent) -> None:
 def _settled(receipt: ReceiptRevision, settlement: Settlement, zone: ZoneInfo) -> ReceiptState:
     """Return the receipt's state but for ``posted``, which the caps decide."""
     after = ReceiptState(receipt.member_id, receipt.revision, occurred_at=receipt.occurred_at)
+    # A till's clock may be ahead; what it sold can be spent at once all the same.
+    after.begins_at = min(receipt.occurred_at, receipt.received_at)
     after.year = after.local_day(receipt.occurred_at, zone).year
     after.store_id = receipt.store_id
     if after.member_id is not None and settlement.version is not None:
@@ -331,11 +337,8 @@ def _apply(book: Book, change: Change) -> None:
         member = book.members[member_id] = MemberState(0, 0, event.time, {}, None)
     elif event.time > member.last_event_at:
         member.last_event_at = event.time
-    points = change.after.posted - change.before.posted
-    if points:
-        member.balance += points
-        member.version += 1
-        book.postings.append(Posting(change, points, member.version, member.balance))
+    if change.points:
+        book.changes.append(change)
     if _count_spend(member, change.before, change.after):
         _review_tier(book, member, change)
 
@@ -363,21 +366,19 @@ def _review_tier(book: Book, member: MemberState, change: Change) -> None:
     member.tier = tier
 
 
-def lot_changes(
-    before: Mapping[UUID, ReceiptState], after: Mapping[UUID, ReceiptState], zone: ZoneInfo
-) -> LotChanges:
+def lot_changes(book: Book) -> LotChanges:
     """Compare receipts as loaded with receipts as folded: one lot for each that is worth points."""
     changes = LotChanges()
-    for receipt_id, now in after.items():
-        was = before.get(receipt_id)
+    for receipt_id, now in book.receipts.items():
+        was = book.loaded.get(receipt_id)
         if was is now:
             continue
         had = was.member_id if was is not None and was.posted else None
         has = now.member_id if now.posted else None
         if had is not None and had != has:
             changes.gone.append((had, receipt_id))
-        expires_at = now.expires_at(zone)
-        if has is not None and now.occurred_at is not None and expires_at is not None:
-            lot = Lot(has, receipt_id, now.posted, now.occurred_at, expires_at)
+        if has is not None and now.begins_at is not None:
+            expires_at = now.expires_at(book.programme.time_zone)
+            lot = Lot(has, receipt_id, now.posted, now.begins_at, expires_at)
             (changes.changed if had == has else changes.new).append(lot)
     return changes

@@ -4,13 +4,14 @@ An import adds what is not known and never changes what is: whatever a member ha
 newer than any file.
 """
 
-from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from uuid import UUID
 
-from services.loyalty.domain.fold import Lot, MemberState
+from services.loyalty.domain.accounts import OPENING
+from services.loyalty.domain.closing import Gift
+from services.loyalty.domain.lots import Lot
 from services.loyalty.domain.members import Identifier, Member, Profile
 from shared.errors import Refused
 
@@ -145,30 +146,21 @@ class OpeningLot:
     earned_at: datetime
     expires_at: datetime
 
-    def as_lot(self) -> Lot:
-        """Return the lot that it becomes."""
-        return Lot(self.member_id, self.lot_id, self.points, self.earned_at, self.expires_at)
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """An opening lot as it is posted: the account's version and balance with it."""
-
-    lot: OpeningLot
-    version: int
-    balance_after: int
+    def as_gift(self) -> Gift:
+        """Return it as it is posted."""
+        lot = Lot(self.member_id, self.lot_id, self.points, self.earned_at, self.expires_at)
+        return Gift(lot, OPENING, "opening", self.lot_id, self.earned_at)
 
 
 @dataclass(slots=True)
 class Openings:
-    """The lots of a chunk: which are known, and what is posted for the others."""
+    """The lots of a chunk: which are known, and which are to be posted."""
 
     known: dict[UUID, OpeningLot]
-    accounts: Mapping[UUID, MemberState]
-    posted: list[Opening] = field(default_factory=list[Opening])
+    new: list[OpeningLot] = field(default_factory=list[OpeningLot])
 
     def open(self, lot: OpeningLot, *, now: datetime) -> bool:
-        """Post one lot; return False where it was there already.
+        """Take one lot in; return False where it was there already.
 
         Raises ``Refused`` where its reference was used for other contents, or it is past its end.
         """
@@ -186,9 +178,6 @@ class Openings:
         if lot.expires_at <= now:
             detail = "These points have ended already."
             raise Refused("lot_expired", detail, status=409, fields=["expires_at"])
-        account = self.accounts[lot.member_id]
-        account.balance += lot.points
-        account.version += 1
         self.known[lot.lot_id] = lot
-        self.posted.append(Opening(lot, account.version, account.balance))
+        self.new.append(lot)
         return True

@@ -5,19 +5,27 @@ from datetime import datetime
 from uuid import UUID
 
 from services.loyalty.domain import explain, fold
-from services.loyalty.domain.fold import Book, Posting, TierChange
-from services.loyalty.domain.imports import Opening
+from services.loyalty.domain.accounts import REDEEMED
+from services.loyalty.domain.closing import Closing, Move, Posting
+from services.loyalty.domain.fold import Book, TierChange
 from services.loyalty.domain.members import Identifier, Member
+from services.loyalty.domain.programme import Programme
 from services.loyalty.store import members
 from shared import ids
 from shared.contracts import structs
+from shared.contracts.envelope import Event
 from shared.contracts.interactions import Consent, ConsentGiven
 from shared.contracts.loyalty import (
+    LotEnd,
     OpeningLot,
     PointsEarned,
+    PointsExpired,
     PointsMovement,
     PointsOpened,
+    PointsRestored,
     PointsReturned,
+    PointsSpent,
+    Spending,
     TierChanged,
     TierMovement,
 )
@@ -34,11 +42,17 @@ SOURCE = "perennial/loyalty"
 _MOVEMENT = structs.struct(PointsMovement)
 _EARNED = structs.struct(PointsEarned)
 _RETURNED = structs.struct(PointsReturned)
+_ANNOUNCED = frozenset({"opening", "capture", "returned", "expiry"})
+"""Movements that others hear of, beside those of receipts."""
 
 
-async def on_ledger(tx: Tx, book: Book) -> None:
-    """Announce every posting and every change of tier."""
-    outgoing = [points(posting, book) for posting in book.postings]
+async def on_ledger(tx: Tx, book: Book, closed: Closing) -> None:
+    """Announce what was earned, spent and ended, and every change of tier."""
+    outgoing = [
+        points(posted, book) if isinstance(posted, Posting) else _move(posted, book.programme)
+        for posted in closed.entries
+        if isinstance(posted, Posting) or posted.why in _ANNOUNCED
+    ]
     outgoing += [_tier(change, book) for change in book.tier_changes]
     if book.tier_changes:
         outgoing += await _member_states(tx, book.tier_changes)
@@ -67,7 +81,7 @@ def points(posting: Posting, book: Book) -> Outgoing:
         receipt_id=change.receipt_id,
         store_id=change.after.store_id or event.data.store_id,
         points=posting.points if earned else -posting.points,
-        available=posting.balance_after,
+        available=posting.legs[-1].available_after,
         expires_at=change.after.expires_at(book.programme.time_zone),
         programme_version=version.version if version else "none",
         explain=explain.in_short(posting, book.programme),
@@ -84,26 +98,66 @@ def points(posting: Posting, book: Book) -> Outgoing:
     return Outgoing("loyalty", subject, event_id=event_id, value=structs.encode(announced))
 
 
-def opening(posted: Opening) -> Outgoing:
-    """Return that a lot was brought over, for ``loyalty``; its id is derived from the lot's."""
-    lot = posted.lot
-    subject = str(lot.member_id)
-    announced = PointsOpened(
-        id=ids.derived_id(lot.lot_id, "points.opened.v1"),
-        source=SOURCE,
-        time=lot.earned_at,
-        subject=subject,
-        data=OpeningLot(
-            member_id=lot.member_id,
-            lot_id=lot.lot_id,
-            points=lot.points,
-            available=posted.balance_after,
-            earned_at=lot.earned_at,
-            expires_at=lot.expires_at,
-            explain=f"Brought over from the previous programme: {lot.points} points.",
-        ),
-    )
-    return Outgoing("loyalty", subject, announced)
+def _move(move: Move, programme: Programme) -> Outgoing:
+    """Return the event of a lot brought over, of points spent or come back, or of their end.
+
+    Its id is derived from the entry's cause.
+    """
+    subject, available = str(move.member_id), move.legs[-1].available_after
+    words = explain.move_in_short(move, programme)
+    event: Event
+    if move.why == "opening":
+        assert move.ends_at is not None  # every lot that is brought over has an end
+        event = PointsOpened(
+            id=ids.derived_id(move.about, "points.opened.v1"),
+            source=SOURCE,
+            time=move.occurred_at,
+            subject=subject,
+            data=OpeningLot(
+                member_id=move.member_id,
+                lot_id=move.about,
+                points=move.points,
+                available=available,
+                earned_at=move.occurred_at,
+                expires_at=move.ends_at,
+                explain=words,
+            ),
+        )
+    elif move.why == "expiry":
+        event = PointsExpired(
+            id=ids.derived_id(move.cause_id, "points.expired.v1"),
+            source=SOURCE,
+            time=move.occurred_at,
+            subject=subject,
+            data=LotEnd(
+                member_id=move.member_id,
+                lot_id=move.about,
+                points=-move.points,
+                available=available,
+                explain=words,
+            ),
+        )
+    else:
+        kind = PointsSpent if move.why == "capture" else PointsRestored
+        spent = sum(
+            leg.points for leg in move.legs if REDEEMED in (leg.from_account, leg.to_account)
+        )
+        name = kind.model_fields["type"].default
+        event = kind(
+            id=ids.derived_id(move.cause_id, f"{name}:{move.about}"),
+            source=SOURCE,
+            time=move.occurred_at,
+            subject=subject,
+            data=Spending(
+                member_id=move.member_id,
+                hold_id=move.about,
+                receipt_id=move.receipt_id,
+                points=spent,
+                available=available,
+                explain=words,
+            ),
+        )
+    return Outgoing("loyalty", subject, event)
 
 
 def _tier(change: TierChange, book: Book) -> Outgoing:

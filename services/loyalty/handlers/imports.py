@@ -10,12 +10,12 @@ from datetime import datetime
 from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
+from services.loyalty.domain.closing import Batch
 from services.loyalty.domain.imports import Arrival, OpeningLot, Openings, Register
 from services.loyalty.domain.members import Identifier, Member, Profile, mask
-from services.loyalty.handlers import announce
+from services.loyalty.handlers import announce, books
 from services.loyalty.handlers.enrol import ConsentWish
 from services.loyalty.store import imports as store
-from services.loyalty.store import ledger
 from services.loyalty.store.imports import Wanted
 from shared import identity, ids
 from shared.contracts.interactions import Consent, ConsentEvidence
@@ -161,15 +161,15 @@ async def take_lots(tx: Tx, rows: Sequence[LotRow], context: LoyaltyContext) -> 
     if not wanted:
         return [one for one in found if isinstance(one, PerennialError)]
     now = context.clock.now()
-    accounts = await ledger.lock_members(tx, {one.member_id for one in wanted}, now=now)
+    members = await books.lock(tx, {one.member_id for one in wanted}, context)
     # After the lock: whoever posts the same lot waits for it, too.
-    known = await store.load_openings(tx, {one.lot_id for one in wanted})
-    openings = Openings(known, accounts)
+    openings = Openings(await store.load_openings(tx, {one.lot_id for one in wanted}))
     outcomes: list[Outcome] = [_open(openings, one, now=now) for one in found]
-    touched = {one.lot.member_id for one in openings.posted}
-    await store.append_openings(tx, openings.posted, accounts)
-    await ledger.update_accounts(tx, {one: accounts[one] for one in touched})
-    await outbox.append(tx, [announce.opening(one) for one in openings.posted])
+    book = books.open_book(members, context)
+    await store.append_openings(tx, openings.new)
+    gifts = [one.as_gift() for one in openings.new]
+    closed = await books.write(tx, Batch(book, now, gifts))
+    await announce.on_ledger(tx, book, closed)
     return outcomes
 
 

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain import tiers
+from services.loyalty.domain.accounts import DEBT, gain
 from services.loyalty.domain.explain import Explanation, Recorded, explain
-from services.loyalty.domain.fold import Lot
+from services.loyalty.domain.lots import Drawn, Lot
 from services.loyalty.domain.tiers import Standing
 from services.loyalty.handlers import enrol
 from services.loyalty.store import lots, reads
-from services.loyalty.store.tables import AVAILABLE
 from shared.db import Tx
 
 
@@ -21,13 +21,12 @@ from shared.db import Tx
 class Balance:
     """Where a member stands now."""
 
-    available: int
+    account: reads.Account
     value_minor: int
     currency: str
     next_expiry: tuple[datetime, int] | None
     standing: Standing
     year: int
-    as_of_event_time: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,8 @@ class Entry:
 
     version: int
     points: int
-    """As the member sees it: negative where points were taken."""
+    """As the member sees it: negative where points were taken, 0 where they only became
+    available, or were spent that had been reserved before."""
     from_account: str
     to_account: str
     available_after: int
@@ -52,16 +52,15 @@ async def balance(tx: Tx, member_id: UUID, context: LoyaltyContext) -> Balance:
     await enrol.get(tx, member_id)
     programme, now = context.programme, context.clock.now()
     year = now.astimezone(programme.time_zone).year
-    available, last_event_at = await reads.load_account(tx, member_id)
+    account = await reads.load_account(tx, member_id)
     spend = await reads.load_spend(tx, member_id)
     return Balance(
-        available=available,
-        value_minor=programme.value_minor(available),
+        account=account,
+        value_minor=programme.value_minor(account.available),
         currency=programme.currency,
         next_expiry=await lots.next_expiry(tx, member_id, now),
         standing=tiers.standing(programme.tiers, spend, year),
         year=year,
-        as_of_event_time=last_event_at,
     )
 
 
@@ -75,7 +74,7 @@ async def entries(
 
 
 def _entry(row: Any, context: LoyaltyContext) -> Entry:  # noqa: ANN401  a row of ``entry``
-    points = row.points if row.to_account == AVAILABLE else -row.points
+    points = gain(row.from_account, row.to_account, row.points)
     return Entry(
         version=row.version,
         points=points,
@@ -87,12 +86,16 @@ def _entry(row: Any, context: LoyaltyContext) -> Entry:  # noqa: ANN401  a row o
         occurred_at=row.occurred_at,
         posted_at=row.posted_at,
         explanation=explain(
-            Recorded(**row.explain), points, row.programme_version, context.programme
+            Recorded(**row.explain),
+            points,
+            row.programme_version,
+            context.programme,
+            owed=DEBT in {row.from_account, row.to_account},
         ),
     )
 
 
-async def open_lots(tx: Tx, member_id: UUID, *, limit: int) -> Sequence[Lot]:
+async def open_lots(tx: Tx, member_id: UUID, *, limit: int) -> Sequence[tuple[Lot, Drawn]]:
     """Return a member's lots with something left, the next to expire first."""
     await enrol.get(tx, member_id)
     return await lots.list_lots(tx, member_id, limit=limit)

@@ -1,26 +1,16 @@
 """Members and lots that come by the hundred: found, locked and written set-based."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from services.loyalty.domain import chain
-from services.loyalty.domain.fold import MemberState
-from services.loyalty.domain.imports import Opening, OpeningLot, Register
+from services.loyalty.domain.imports import OpeningLot, Register
 from services.loyalty.domain.members import Identifier, Member
-from services.loyalty.store import ledger, lots, members
-from services.loyalty.store.tables import (
-    AVAILABLE,
-    OPENING,
-    entry,
-    identifier,
-    member,
-    opening_lot,
-)
+from services.loyalty.store import members
+from services.loyalty.store.tables import identifier, member, opening_lot
 from shared.db import Tx, bulk
 from shared.errors import Unavailable
 
@@ -152,41 +142,11 @@ async def load_openings(tx: Tx, lot_ids: Collection[UUID]) -> dict[UUID, Opening
     return {row.lot_id: OpeningLot(*row) for row in rows}
 
 
-async def append_openings(
-    tx: Tx, posted: Sequence[Opening], accounts: Mapping[UUID, MemberState]
-) -> None:
-    """Append opening lots: each with its lot, and with an entry behind the member's last.
-
-    Brings each member's chain up to date; ``ledger.update_accounts`` stores it.
-    """
-    if not posted:
-        return
-    openings = [one.lot for one in posted]
-    await bulk.copy_rows(
-        tx, opening_lot, LOT, [tuple(getattr(lot, name) for name in LOT) for lot in openings]
-    )
-    await lots.append_lots(tx, [lot.as_lot() for lot in openings])
-    rows = [_entry_row(one, accounts[one.lot.member_id]) for one in posted]
-    await bulk.copy_rows(tx, entry, ledger.ENTRY_COLUMNS, rows)
-
-
-def _entry_row(posted: Opening, account: MemberState) -> tuple[Any, ...]:
-    lot = posted.lot
-    row = chain.Entry(
-        member_id=lot.member_id,
-        version=posted.version,
-        cause_id=lot.lot_id,
-        from_account=OPENING,
-        to_account=AVAILABLE,
-        points=lot.points,
-        available_after=posted.balance_after,
-        receipt_id=None,
-        programme_version=None,
-        explain=f'{{"why":"opening","worth":{lot.points},"posted_before":0,"lines":[]}}',
-        occurred_at=lot.earned_at,
-    )
-    account.chain = chain.link(account.chain, row)
-    return (*row, account.chain)
+async def append_openings(tx: Tx, new: Sequence[OpeningLot]) -> None:
+    """Append opening lots as they were brought over."""
+    if new:
+        rows = [tuple(getattr(lot, name) for name in LOT) for lot in new]
+        await bulk.copy_rows(tx, opening_lot, LOT, rows)
 
 
 def _race() -> Unavailable:

@@ -13,9 +13,11 @@ from uuid import UUID
 import asyncpg
 
 from services.loyalty.domain import chain
-from services.loyalty.domain.fold import MemberState, Posting, ReceiptState
+from services.loyalty.domain.accounts import Leg, MemberState
+from services.loyalty.domain.closing import Move, Posting
+from services.loyalty.domain.fold import ReceiptState
 from services.loyalty.domain.programme import Programme
-from services.loyalty.store.tables import AVAILABLE, ISSUED, entry, receipt
+from services.loyalty.store.tables import entry, receipt
 from shared.db import Tx, bulk
 from shared.errors import Unavailable
 
@@ -23,7 +25,8 @@ BY_NUMBER = attrgetter("int")
 """Postgres' order of UUIDs; comparing the numbers is several times faster than the objects."""
 
 RECEIPT_COLUMNS = ("receipt_id", "member_id", "revision", "posted", "qualifying_minor", "year",
-                   "desired", "occurred_at", "store_id", "programme_version")  # fmt: skip
+                   "desired", "occurred_at", "store_id", "programme_version",
+                   "begins_at")  # fmt: skip
 
 OWNERS = (
     "SELECT receipt_id, member_id, occurred_at FROM receipt WHERE receipt_id = ANY ($1::uuid[])"
@@ -49,13 +52,13 @@ UPDATE_RECEIPTS = f"""
     UPDATE receipt
     SET {", ".join(f"{name} = settled.{name}" for name in RECEIPT_COLUMNS[1:])}
     FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::bigint[], $6::int[],
-            $7::bigint[], $8::timestamptz[], $9::text[], $10::text[])
+            $7::bigint[], $8::timestamptz[], $9::text[], $10::text[], $11::timestamptz[])
         AS settled ({", ".join(RECEIPT_COLUMNS)})
     WHERE receipt.receipt_id = settled.receipt_id
 """  # noqa: S608  constants
 
 LOCK_ACCOUNTS = """
-    SELECT member_id, available, version, last_event_at, hash
+    SELECT member_id, available, version, last_event_at, hash, pending, held, debt, drawn_at
     FROM account
     WHERE member_id = ANY ($1::uuid[])
     ORDER BY member_id
@@ -71,9 +74,11 @@ OPEN_ACCOUNTS = """
 UPDATE_ACCOUNTS = """
     UPDATE account
     SET available = after.available, version = after.version,
-        last_event_at = after.last_event_at, hash = after.hash
-    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bytea[])
-        AS after (member_id, available, version, last_event_at, hash)
+        last_event_at = after.last_event_at, hash = after.hash, pending = after.pending,
+        held = after.held, debt = after.debt, drawn_at = after.drawn_at
+    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bytea[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::timestamptz[])
+        AS after (member_id, available, version, last_event_at, hash, pending, held, debt, drawn_at)
     WHERE account.member_id = after.member_id
 """
 
@@ -146,7 +151,7 @@ async def load_periods(
 
 def _receipt_state(row: Sequence[Any], programme: Programme) -> tuple[UUID, ReceiptState]:
     receipt_id, member_id, revision, posted, qualifying_minor, year, *settled = row
-    desired, occurred_at, store_id, version = settled
+    desired, occurred_at, store_id, version, begins_at = settled
     return receipt_id, ReceiptState(
         member_id,
         revision,
@@ -155,6 +160,7 @@ def _receipt_state(row: Sequence[Any], programme: Programme) -> tuple[UUID, Rece
         year,
         desired,
         occurred_at,
+        begins_at,
         store_id or "",
         programme.by_name.get(version),
     )
@@ -194,6 +200,7 @@ def _receipt_rows(states: Mapping[UUID, ReceiptState]) -> list[tuple[Any, ...]]:
             state.occurred_at,
             state.store_id,
             state.version.version if state.version else None,
+            state.begins_at,
         )
         for receipt_id, state in sorted(states.items(), key=lambda item: item[0].int)
     ]
@@ -215,8 +222,8 @@ async def lock_members(
         await connection.execute(OPEN_ACCOUNTS, missing, now)
         rows += await connection.fetch(LOCK_ACCOUNTS, missing)
     members = {
-        member_id: MemberState(available, version, last_event_at, {}, None, chain)
-        for member_id, available, version, last_event_at, chain in rows
+        member_id: MemberState(available, version, last_event_at, {}, None, *rest)
+        for member_id, available, version, last_event_at, *rest in rows
     }
     for member_id, year, amount_minor in await connection.fetch(LOAD_SPEND, wanted):
         members[member_id].spend[year] = amount_minor
@@ -230,10 +237,14 @@ async def update_accounts(tx: Tx, members: Mapping[UUID, MemberState]) -> None:
     await connection.execute(
         UPDATE_ACCOUNTS,
         list(members),
-        [state.balance for state in states],
+        [state.available for state in states],
         [state.version for state in states],
         [state.last_event_at for state in states],
         [state.chain for state in states],
+        [state.pending for state in states],
+        [state.held for state in states],
+        [state.debt for state in states],
+        [state.drawn_at for state in states],
     )
     spend = [
         (member_id, year, state.spend[year])
@@ -245,45 +256,66 @@ async def update_accounts(tx: Tx, members: Mapping[UUID, MemberState]) -> None:
 
 
 async def append_entries(
-    tx: Tx, postings: Iterable[Posting], members: Mapping[UUID, MemberState]
+    tx: Tx, entries: Iterable[Posting | Move], members: Mapping[UUID, MemberState]
 ) -> None:
-    """Append an entry for each posting, behind the last of its member.
+    """Append what was posted, behind the last entry of each member.
 
     Brings each member's chain up to date; ``update_accounts`` stores it.
     """
-    await bulk.copy_rows(tx, entry, ENTRY_COLUMNS, entry_rows(postings, members))
+    await bulk.copy_rows(tx, entry, ENTRY_COLUMNS, entry_rows(entries, members))
 
 
 def entry_rows(
-    postings: Iterable[Posting], members: Mapping[UUID, MemberState]
+    entries: Iterable[Posting | Move], members: Mapping[UUID, MemberState]
 ) -> list[tuple[Any, ...]]:
-    """Return the values of ``ENTRY_COLUMNS`` for each posting."""
+    """Return the values of ``ENTRY_COLUMNS`` for each leg of what was posted."""
     rows: list[tuple[Any, ...]] = []
-    for posting in postings:
-        change, points = posting.change, posting.points
-        event, settlement = change.event, change.settlement
-        version = settlement.version
-        # The text of a list of whole numbers is JSON already.
-        explain = (
-            f'{{"why":"{change.why}","worth":{change.after.posted},'
-            f'"posted_before":{change.before.posted},"lines":{settlement.lines}'
-        )
-        if change.cap is not None:
-            explain += f',"desired":{change.after.desired},"cap":"{change.cap.rule}"'
-        row = chain.Entry(
-            change.member_id,
-            posting.version,
-            event.id,
-            ISSUED if points > 0 else AVAILABLE,
-            AVAILABLE if points > 0 else ISSUED,
-            abs(points),
-            posting.balance_after,
-            change.receipt_id,
-            version.version if version else None,
-            explain + "}",
-            event.time,
-        )
-        member = members[change.member_id]
-        member.chain = chain.link(member.chain, row)
-        rows.append((*row, member.chain))
+    for posted in entries:
+        for leg in posted.legs:
+            row = _posting(posted, leg) if isinstance(posted, Posting) else _move(posted, leg)
+            member = members[row.member_id]
+            member.chain = chain.link(member.chain, row)
+            rows.append((*row, member.chain))
     return rows
+
+
+def _posting(posting: Posting, leg: Leg) -> chain.Entry:
+    change = posting.change
+    event, settlement = change.event, change.settlement
+    version = settlement.version
+    # The text of a list of whole numbers is JSON already.
+    explain = (
+        f'{{"why":"{change.why}","worth":{change.after.posted},'
+        f'"posted_before":{change.before.posted},"lines":{settlement.lines}'
+    )
+    if change.cap is not None:
+        explain += f',"desired":{change.after.desired},"cap":"{change.cap.rule}"'
+    return chain.Entry(
+        change.member_id,
+        leg.version,
+        event.id,
+        leg.from_account,
+        leg.to_account,
+        leg.points,
+        leg.available_after,
+        change.receipt_id,
+        version.version if version else None,
+        explain + "}",
+        event.time,
+    )
+
+
+def _move(move: Move, leg: Leg) -> chain.Entry:
+    return chain.Entry(
+        move.member_id,
+        leg.version,
+        move.cause_id,
+        leg.from_account,
+        leg.to_account,
+        leg.points,
+        leg.available_after,
+        None,
+        None,
+        f'{{"why":"{move.why}","worth":0,"posted_before":0,"lines":[],"about":"{move.about}"}}',
+        move.occurred_at,
+    )

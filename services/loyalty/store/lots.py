@@ -1,53 +1,68 @@
-"""Lots: points earned together, with one expiry."""
+"""Lots: points earned together, with one end."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.loyalty.domain.fold import Lot
+from services.loyalty.domain.lots import Drawn, Lot
 from services.loyalty.store.tables import lot
 from shared.db import Tx, bulk
 
-COLUMNS = ("member_id", "lot_id", "points", "remaining", "activates_at", "expires_at")
+COLUMNS = ("member_id", "lot_id", "points", "remaining", "activates_at", "expires_at", "active",
+           "expired")  # fmt: skip
+_ROWS = bulk.Rows("after", {name: lot.c[name].type for name in COLUMNS})
+_UPDATE = (
+    lot.update()
+    .values({name: _ROWS.c[name] for name in COLUMNS[2:]})
+    .where(lot.c.member_id == _ROWS.c.member_id, lot.c.lot_id == _ROWS.c.lot_id)
+)
 
 
-async def append_lots(tx: Tx, lots: Iterable[Lot]) -> None:
-    """Append lots of receipts that had none."""
-    rows = [
-        (new.member_id, new.lot_id, new.points, new.points, new.activates_at, new.expires_at)
-        for new in lots
-    ]
+async def append_lots(tx: Tx, new: Iterable[tuple[Lot, Drawn]]) -> None:
+    """Append lots."""
+    rows = [_values(*one) for one in new]
     if rows:
         await bulk.copy_rows(tx, lot, COLUMNS, rows)
 
 
-async def update_lots(tx: Tx, lots: Sequence[Lot]) -> None:
-    """Bring lots to what their receipts are now worth."""
-    if not lots:
-        return
-    instant = sa.DateTime(timezone=True)
-    rows = bulk.unnest(
-        "after",
-        {
-            "member_id": (sa.Uuid(), [changed.member_id for changed in lots]),
-            "lot_id": (sa.Uuid(), [changed.lot_id for changed in lots]),
-            "points": (sa.BigInteger(), [changed.points for changed in lots]),
-            "activates_at": (instant, [changed.activates_at for changed in lots]),
-            "expires_at": (instant, [changed.expires_at for changed in lots]),
-        },
+async def update_lots(tx: Tx, changed: Iterable[tuple[Lot, Drawn]]) -> None:
+    """Write what lots are worth now, and what is left of them."""
+    rows = [_values(*one) for one in changed]
+    if rows:
+        columns = zip(COLUMNS, zip(*rows, strict=True), strict=True)
+        await tx.execute(_UPDATE, _ROWS.values({name: list(column) for name, column in columns}))
+
+
+def _values(one: Lot, drawn: Drawn) -> tuple[Any, ...]:
+    return (
+        one.member_id,
+        one.lot_id,
+        one.points,
+        drawn.remaining,
+        one.activates_at,
+        one.expires_at,
+        drawn.active,
+        drawn.expired,
     )
-    await tx.execute(
-        lot.update()
-        .values(
-            points=rows.c.points,
-            remaining=lot.c.remaining + rows.c.points - lot.c.points,
-            activates_at=rows.c.activates_at,
-            expires_at=rows.c.expires_at,
+
+
+async def load_all(
+    tx: Tx, member_ids: Collection[UUID]
+) -> dict[UUID, dict[UUID, tuple[Lot, Drawn]]]:
+    """Return every lot of those members, whose accounts are locked."""
+    found: dict[UUID, dict[UUID, tuple[Lot, Drawn]]] = {one: {} for one in member_ids}
+    rows = await tx.execute(
+        sa.select(*(lot.c[name] for name in COLUMNS)).where(
+            lot.c.member_id == sa.any_(bulk.array(sa.Uuid(), list(member_ids)))
         )
-        .where(lot.c.member_id == rows.c.member_id, lot.c.lot_id == rows.c.lot_id)
     )
+    for row in rows:
+        one = Lot(row.member_id, row.lot_id, row.points, row.activates_at, row.expires_at)
+        found[row.member_id][row.lot_id] = one, Drawn(row.active, row.remaining, row.expired)
+    return found
 
 
 async def delete_lots(tx: Tx, keys: Sequence[tuple[UUID, UUID]]) -> None:
@@ -66,8 +81,8 @@ async def delete_lots(tx: Tx, keys: Sequence[tuple[UUID, UUID]]) -> None:
     )
 
 
-async def list_lots(tx: Tx, member_id: UUID, *, limit: int) -> list[Lot]:
-    """Return what is left of a member's lots, the next to expire first."""
+async def list_lots(tx: Tx, member_id: UUID, *, limit: int) -> list[tuple[Lot, Drawn]]:
+    """Return a member's lots with something left, the next to end first."""
     rows = await tx.execute(
         sa.select(lot)
         .where(lot.c.member_id == member_id, lot.c.remaining > 0)
@@ -75,20 +90,38 @@ async def list_lots(tx: Tx, member_id: UUID, *, limit: int) -> list[Lot]:
         .limit(limit)
     )
     return [
-        Lot(row.member_id, row.lot_id, row.remaining, row.activates_at, row.expires_at)
+        (
+            Lot(row.member_id, row.lot_id, row.points, row.activates_at, row.expires_at),
+            Drawn(row.active, row.remaining, row.expired),
+        )
         for row in rows
     ]
 
 
 async def next_expiry(tx: Tx, member_id: UUID, after: datetime) -> tuple[datetime, int] | None:
-    """Return when a member's next points expire, and how many then."""
+    """Return when a member's next available points end, and how many then."""
     row = (
         await tx.execute(
             sa.select(lot.c.expires_at, sa.func.sum(lot.c.remaining))
-            .where(lot.c.member_id == member_id, lot.c.remaining > 0, lot.c.expires_at > after)
+            .where(
+                lot.c.member_id == member_id,
+                lot.c.active,
+                lot.c.remaining > 0,
+                lot.c.expires_at > after,
+            )
             .group_by(lot.c.expires_at)
             .order_by(lot.c.expires_at)
             .limit(1)
         )
     ).one_or_none()
     return (row[0], int(row[1])) if row else None
+
+
+async def list_due(tx: Tx, now: datetime, *, limit: int) -> list[UUID]:
+    """Return members of whom a lot begins or ends at ``now`` and is not posted so."""
+    begins = sa.select(lot.c.member_id).where(~lot.c.active, lot.c.activates_at <= now)
+    ends = sa.select(lot.c.member_id).where(
+        lot.c.active, lot.c.remaining > 0, lot.c.expires_at <= now
+    )
+    due = sa.union(begins.limit(limit), ends.limit(limit)).subquery()
+    return list((await tx.scalars(sa.select(due.c.member_id).limit(limit))).all())

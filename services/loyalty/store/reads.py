@@ -1,7 +1,7 @@
 """Reads for screens and tills, and the sums of the audit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,16 +12,24 @@ from services.loyalty.store.tables import account, entry, qualifying_spend
 from shared.db import Tx
 
 
-async def load_account(tx: Tx, member_id: UUID) -> tuple[int, datetime | None]:
-    """Return the points available and the time of the newest event in them."""
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A member's balances, and the time of the newest event in them."""
+
+    available: int = 0
+    pending: int = 0
+    held: int = 0
+    debt: int = 0
+    last_event_at: datetime | None = None
+
+
+async def load_account(tx: Tx, member_id: UUID) -> Account:
+    """Return a member's balances; nothing of anything for one without an account."""
+    columns = (account.c[field.name] for field in fields(Account))
     row = (
-        await tx.execute(
-            sa.select(account.c.available, account.c.last_event_at).where(
-                account.c.member_id == member_id
-            )
-        )
+        await tx.execute(sa.select(*columns).where(account.c.member_id == member_id))
     ).one_or_none()
-    return (row.available, row.last_event_at) if row else (0, None)
+    return Account(*row) if row else Account()
 
 
 async def load_spend(tx: Tx, member_id: UUID) -> dict[int, int]:
@@ -51,18 +59,23 @@ class AuditReport:
 
     causes: int
     entries: int
-    points_issued: int
-    accounts: int
     wrong_hashes: int
     """Entries that do not follow from the one before: changed, dropped or put in between."""
+    accounts: int
+    available: int
+    """Points that members can spend, all together."""
+    pending: int
+    held: int
+    debt: int
     wrong_balances: int
-    """Members whose account differs from the sum of their entries."""
+    """Members of whom an account differs from the sum of its entries."""
     wrong_heads: int
     """Members whose account has another version or hash than their last entry."""
     wrong_lots: int
-    """Members whose lots do not add up to what they have."""
+    """Members whose lots do not add up to what is available and pending."""
     wrong_receipts: int
-    """Members who have something else than was posted for their receipts and opening lots."""
+    """Members who have something else than was posted for their receipts and opening lots, less
+    what they spent, hold and let end."""
 
     @property
     def ok(self) -> bool:
@@ -94,32 +107,52 @@ AUDIT_ENTRIES = sa.text(r"""
 
 AUDIT_ACCOUNTS = sa.text("""
     WITH booked AS (
-        SELECT member_id, sum(points) AS points FROM entry_leg
-        WHERE account = 'available' GROUP BY member_id
+        SELECT member_id,
+            coalesce(sum(points) FILTER (WHERE account = 'available'), 0) AS available,
+            coalesce(sum(points) FILTER (WHERE account = 'pending'), 0) AS pending,
+            coalesce(sum(points) FILTER (WHERE account = 'held'), 0) AS held,
+            -coalesce(sum(points) FILTER (WHERE account = 'debt'), 0) AS debt
+        FROM entry_leg WHERE member_id IS NOT NULL GROUP BY member_id
     ), head AS (
         SELECT DISTINCT ON (member_id) member_id, version, hash, available_after
         FROM entry ORDER BY member_id, version DESC
     ), lots AS (
-        SELECT member_id, sum(remaining) AS points FROM lot GROUP BY member_id
+        SELECT member_id, sum(remaining) FILTER (WHERE active) AS available,
+            sum(remaining) FILTER (WHERE NOT active) AS pending, sum(expired) AS expired
+        FROM lot GROUP BY member_id
     ), brought AS (
         SELECT member_id, sum(points) AS points FROM (
             SELECT member_id, posted AS points FROM receipt WHERE member_id IS NOT NULL
             UNION ALL
             SELECT member_id, points FROM opening_lot
         ) AS facts GROUP BY member_id
+    ), taken AS (
+        SELECT member_id, sum(taken) AS points, sum(taken) FILTER (WHERE state = 'held') AS held
+        FROM spend GROUP BY member_id
     )
-    SELECT count(account.member_id), coalesce(sum(available), 0),
-        count(*) FILTER (WHERE coalesce(booked.points, 0) <> coalesce(available, 0)
-            OR coalesce(head.available_after, 0) <> coalesce(available, 0)),
+    SELECT count(account.member_id), coalesce(sum(account.available), 0)::bigint,
+        coalesce(sum(account.pending), 0)::bigint, coalesce(sum(account.held), 0)::bigint,
+        coalesce(sum(account.debt), 0)::bigint,
+        count(*) FILTER (WHERE coalesce(booked.available, 0) <> coalesce(account.available, 0)
+            OR coalesce(booked.pending, 0) <> coalesce(account.pending, 0)
+            OR coalesce(booked.held, 0) <> coalesce(account.held, 0)
+            OR coalesce(booked.debt, 0) <> coalesce(account.debt, 0)
+            OR coalesce(head.available_after, 0) <> coalesce(account.available, 0)
+            OR coalesce(taken.held, 0) <> coalesce(account.held, 0)),
         count(*) FILTER (WHERE coalesce(head.version, 0) <> coalesce(account.version, 0)
             OR coalesce(head.hash, '') <> coalesce(account.hash, '')),
-        count(*) FILTER (WHERE coalesce(lots.points, 0) <> coalesce(available, 0)),
-        count(*) FILTER (WHERE coalesce(brought.points, 0) <> coalesce(available, 0))
+        count(*) FILTER (WHERE coalesce(lots.available, 0) <> coalesce(account.available, 0)
+            OR coalesce(lots.pending, 0) <> coalesce(account.pending, 0)),
+        count(*) FILTER (WHERE coalesce(brought.points, 0)
+            - coalesce(taken.points, 0) - coalesce(lots.expired, 0)
+            <> coalesce(account.available, 0) + coalesce(account.pending, 0)
+            - coalesce(account.debt, 0))
     FROM account
     FULL JOIN booked USING (member_id)
     FULL JOIN head USING (member_id)
     FULL JOIN lots USING (member_id)
     FULL JOIN brought USING (member_id)
+    FULL JOIN taken USING (member_id)
 """)
 
 
@@ -127,15 +160,4 @@ async def audit(tx: Tx) -> AuditReport:
     """Add up everything: entries against one another, and accounts against the rest."""
     await tx.execute(sa.text(f"SET LOCAL statement_timeout = {AUDIT_TIMEOUT_MS}"))
     causes, entries, wrong_hashes = (await tx.execute(AUDIT_ENTRIES)).one()
-    accounts = (await tx.execute(AUDIT_ACCOUNTS)).one()
-    return AuditReport(
-        causes=causes,
-        entries=entries,
-        wrong_hashes=wrong_hashes,
-        accounts=accounts[0],
-        points_issued=int(accounts[1]),
-        wrong_balances=accounts[2],
-        wrong_heads=accounts[3],
-        wrong_lots=accounts[4],
-        wrong_receipts=accounts[5],
-    )
+    return AuditReport(causes, entries, wrong_hashes, *(await tx.execute(AUDIT_ACCOUNTS)).one())

@@ -7,13 +7,6 @@ METADATA = sa.MetaData()
 _INSTANT = sa.DateTime(timezone=True)
 _NOW = sa.text("now()")
 
-AVAILABLE = "available"
-"""A member's account: points that can be spent."""
-ISSUED = "issued"
-"""The programme's account: what it owes, as the negative sum of what it gave out."""
-OPENING = "opening"
-"""The programme's account beside it: what it took over from another system."""
-
 member = sa.Table(
     "member",
     METADATA,
@@ -58,12 +51,21 @@ account = sa.Table(
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("last_event_at", _INSTANT, nullable=False),
     sa.Column("hash", sa.LargeBinary, nullable=False, server_default=""),
-    sa.CheckConstraint("available >= 0", name="account_not_overdrawn"),
+    sa.Column("pending", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("held", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("debt", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("drawn_at", _INSTANT, nullable=True),
+    sa.CheckConstraint(
+        "available >= 0 AND pending >= 0 AND held >= 0 AND debt >= 0"
+        " AND (available = 0 OR debt = 0)",
+        name="account_not_overdrawn",
+    ),
     # Free space in each page keeps an update of a balance on its page, away from the index.
     postgresql_with={"fillfactor": 70},
 )
-"""A member's running balance, and version and hash of the last entry.
+"""A member's running balances, and version and hash of the last entry.
 
+``drawn_at`` is null while every lot of the member is whole: nothing was spent, nothing has ended.
 No foreign key, since a purchase may arrive before its member.
 """
 
@@ -103,10 +105,50 @@ lot = sa.Table(
     sa.Column("points", sa.BigInteger, nullable=False),
     sa.Column("remaining", sa.BigInteger, nullable=False),
     sa.Column("activates_at", _INSTANT, nullable=False),
-    sa.Column("expires_at", _INSTANT, nullable=False),
-    sa.CheckConstraint("points > 0 AND remaining BETWEEN 0 AND points", name="lot_remaining"),
+    sa.Column("expires_at", _INSTANT, nullable=True),
+    sa.Column("active", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("expired", sa.BigInteger, nullable=False, server_default="0"),
+    sa.CheckConstraint(
+        "points > 0 AND remaining >= 0 AND expired >= 0 AND remaining + expired <= points"
+        " AND (active OR remaining = points)",
+        name="lot_remaining",
+    ),
 )
-"""Points earned together, with one expiry. A lot from a receipt has the receipt's id."""
+"""Points earned together, with one end (null: none). A lot from a receipt has the receipt's id.
+
+``active`` says whether its points are posted as available, or still as pending.
+"""
+sa.Index("lot_begins", lot.c.activates_at, postgresql_where=~lot.c.active)
+sa.Index("lot_ends", lot.c.expires_at, postgresql_where=lot.c.active & (lot.c.remaining > 0))
+
+spend = sa.Table(
+    "spend",
+    METADATA,
+    sa.Column("spend_id", sa.Uuid, primary_key=True),
+    sa.Column("member_id", sa.Uuid, nullable=False),
+    sa.Column("points", sa.BigInteger, nullable=False),
+    sa.Column("taken", sa.BigInteger, nullable=False),
+    sa.Column("captured", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("at", _INSTANT, nullable=False),
+    sa.Column("expires_at", _INSTANT, nullable=False),
+    sa.Column("identified_by", sa.Text, nullable=False),
+    sa.Column("opened_by", sa.Text, nullable=False),
+    sa.Column("store_id", sa.Text, nullable=True),
+    sa.Column("closed_at", _INSTANT, nullable=True),
+    sa.Column("receipt_id", sa.Uuid, nullable=True),
+    sa.Column("receipt_revision", sa.Integer, nullable=False),
+    sa.CheckConstraint("state IN ('held', 'captured', 'released', 'expired')", name="spend_state"),
+    sa.CheckConstraint(
+        "points > 0 AND captured BETWEEN 0 AND points AND taken BETWEEN 0 AND points"
+        " AND (state = 'held' OR taken <= captured)",
+        name="spend_amounts",
+    ),
+)
+"""Holds and what became of them. Whoever writes one has locked its member's account."""
+sa.Index("spend_member", spend.c.member_id, postgresql_where=spend.c.taken > 0)
+sa.Index("spend_open", spend.c.expires_at, postgresql_where=spend.c.state == "held")
+sa.Index("spend_receipt", spend.c.receipt_id, postgresql_where=spend.c.receipt_id.is_not(None))
 
 opening_lot = sa.Table(
     "opening_lot",
@@ -133,6 +175,7 @@ receipt = sa.Table(
     sa.Column("occurred_at", _INSTANT, nullable=True),
     sa.Column("store_id", sa.Text, nullable=True),
     sa.Column("programme_version", sa.Text, nullable=True),
+    sa.Column("begins_at", _INSTANT, nullable=True),
 )
 """What was posted so far for each receipt, at its highest revision.
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from services.loyalty.app import service
 from services.loyalty.context import LoyaltyContext
+from services.loyalty.domain.accounts import gain
 from services.loyalty.handlers import audit, earn
 from services.loyalty.settings import LoyaltySettings
 from services.loyalty.store import tables
@@ -62,7 +63,7 @@ class Desk:
         rows = await self.rows(tables.entry)
         own = [row for row in rows if row.member_id == member_id]
         return [
-            row.points if row.to_account == tables.AVAILABLE else -row.points
+            gain(row.from_account, row.to_account, row.points)
             for row in sorted(own, key=lambda row: row.version)
         ]
 

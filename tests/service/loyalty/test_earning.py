@@ -88,7 +88,7 @@ async def test_every_entry_has_two_sides_that_sum_to_zero(desk: Desk) -> None:
     ]
     report = await desk.audit()
     assert report.ok
-    assert (report.causes, report.entries, report.points_issued) == (2, 2, 70)
+    assert (report.causes, report.entries, report.available) == (2, 2, 70)
 
 
 async def test_the_same_batch_twice_changes_nothing(desk: Desk) -> None:

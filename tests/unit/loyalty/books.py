@@ -1,13 +1,19 @@
 """A ledger in memory: keeps between batches what the tables keep."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.loyalty.domain import fold, tiers
-from services.loyalty.domain.fold import Book, Lot, MemberState, Posting, ReceiptState
+from services.loyalty.domain import closing, fold, spending, tiers
+from services.loyalty.domain.accounts import MemberState
+from services.loyalty.domain.closing import Batch, Holdings, Move, Posting, SpendChange
+from services.loyalty.domain.fold import Book, ReceiptState
+from services.loyalty.domain.lots import Drawn, Lot
 from services.loyalty.domain.programme import Programme
+from services.loyalty.domain.spending import Spend
+from tests.builders import NOW
 from tests.unit.loyalty import programmes
 
 YEAR = 2026
@@ -15,33 +21,36 @@ YEAR = 2026
 
 @dataclass
 class Ledger:
-    """Applies batches as the handler does, and remembers."""
+    """Applies batches as the handlers do, and remembers."""
 
     programme: Programme = field(default_factory=programmes.small)
     receipts: dict[UUID, ReceiptState] = field(default_factory=dict)
     members: dict[UUID, MemberState] = field(default_factory=dict)
-    lots: dict[tuple[UUID, UUID], Lot] = field(default_factory=dict)
-    postings: list[Posting] = field(default_factory=list)
+    lots: dict[tuple[UUID, UUID], tuple[Lot, Drawn]] = field(default_factory=dict)
+    holds: dict[UUID, Spend] = field(default_factory=dict)
+    entries: list[Posting | Move] = field(default_factory=list)
+    now: datetime = NOW
+
+    @property
+    def postings(self) -> list[Posting]:
+        """Return the entries that are for receipts."""
+        return [one for one in self.entries if isinstance(one, Posting)]
 
     def apply(self, events: Sequence[Any]) -> Book:
-        """Fold one batch and keep the result."""
-        loaded = dict(self.receipts)
+        """Fold one batch, post it, and keep the result."""
         for state in self.members.values():
             state.tier = tiers.tier_of(self.programme.tiers, state.spend, YEAR)
-        book = Book(self.programme, YEAR, dict(loaded), self.members)
+        book = Book(self.programme, YEAR, dict(self.receipts), self.members)
         for event in events:
             fold.fold(book, event)
-        changes = fold.lot_changes(loaded, book.receipts, self.programme.time_zone)
-        for key in changes.gone:
-            del self.lots[key]
-        for lot in changes.changed:
-            assert (lot.member_id, lot.lot_id) in self.lots
-        for lot in changes.new:
-            assert (lot.member_id, lot.lot_id) not in self.lots
-        for lot in (*changes.new, *changes.changed):
-            self.lots[lot.member_id, lot.lot_id] = lot
+        self.now = max([self.now, *(event.data.received_at for event in events)])
+        changed = closing.name_holds(book, events, self.holds, self.now)
+        for change in changed:
+            self.members.setdefault(
+                change.after.member_id, MemberState(0, 0, change.occurred_at, {}, None)
+            )
+        self.post(Batch(book, self.now, spends=changed))
         self.receipts = dict(book.receipts)
-        self.postings += book.postings
         return book
 
     def apply_all(self, batches: Iterable[Sequence[Any]]) -> None:
@@ -49,10 +58,48 @@ class Ledger:
         for batch in batches:
             self.apply(batch)
 
+    def change(self, *changes: SpendChange) -> None:
+        """Post what becomes of holds."""
+        book = Book(self.programme, YEAR, dict(self.receipts), self.members)
+        self.post(Batch(book, self.now, spends=changes))
+
+    def sweep(self, now: datetime) -> None:
+        """Bring everybody to ``now``."""
+        self.now = now
+        over = [one for one in self.holds.values() if spending.is_over(one, now)]
+        changes = [SpendChange(one, spending.expire(one), one.spend_id, now) for one in over]
+        book = Book(self.programme, YEAR, dict(self.receipts), self.members)
+        self.post(Batch(book, now, spends=changes), also=set(self.members))
+
+    def post(self, batch: Batch, also: Collection[UUID] = ()) -> None:
+        """Close a batch, with the holdings of those that need them, and keep what comes out."""
+        wanted = batch.needs_holdings() | set(also)
+        closed = closing.close(batch, {one: self.holdings(one) for one in wanted})
+        for key in closed.lots.gone:
+            del self.lots[key]
+        for lot, _ in closed.lots.changed:
+            assert (lot.member_id, lot.lot_id) in self.lots
+        for lot, _ in closed.lots.new:
+            assert (lot.member_id, lot.lot_id) not in self.lots
+        for lot, drawn in (*closed.lots.new, *closed.lots.changed):
+            self.lots[lot.member_id, lot.lot_id] = lot, drawn
+        self.entries += closed.entries
+        self.holds |= {one.after.spend_id: one.after for one in batch.spends}
+
+    def holdings(self, member_id: UUID) -> Holdings:
+        """Return all lots of a member, and all that takes from them."""
+        return Holdings(
+            {lot_id: kept for (owner, lot_id), kept in self.lots.items() if owner == member_id},
+            {key: one for key, one in self.holds.items() if one.member_id == member_id},
+        )
+
     def outcome(self) -> dict[str, Any]:
         """Return all that must not depend on the order: balances, lots, tiers, spend."""
         return {
-            "balances": {key: state.balance for key, state in self.members.items()},
+            "balances": {
+                key: (state.available, state.pending, state.held, state.debt)
+                for key, state in self.members.items()
+            },
             "tiers": {
                 key: tiers.tier_of(self.programme.tiers, state.spend, YEAR)
                 for key, state in self.members.items()
@@ -64,4 +111,7 @@ class Ledger:
                 if amount
             },
             "lots": self.lots,
+            # Whether a revision that was corrected ever captured a hold depends on whether we
+            # heard of it; what the hold takes does not.
+            "taken": {key: one.taken for key, one in self.holds.items()},
         }

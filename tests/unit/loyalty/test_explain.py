@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from services.loyalty.domain import explain
+from services.loyalty.domain.accounts import MemberState
+from services.loyalty.domain.closing import Posting
 from services.loyalty.domain.explain import Recorded
-from services.loyalty.domain.fold import MemberState, Posting
 from services.loyalty.handlers import announce
 from services.loyalty.store import ledger as store
 from shared.contracts.loyalty import PointsEarned, PointsReturned
@@ -89,7 +90,7 @@ def test_points_events_keep_to_their_contract() -> None:
     ledger = Ledger()
     book = ledger.apply(bought_and_brought_back())
 
-    published = [announce.points(posting, book) for posting in book.postings]
+    published = [announce.points(posting, book) for posting in ledger.postings]
 
     for outgoing, kind in zip(published, (PointsEarned, PointsReturned), strict=True):
         assert outgoing.value is not None

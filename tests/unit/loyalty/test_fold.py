@@ -1,6 +1,7 @@
 """The fold: order, duplicates and batches do not matter; returns are exact."""
 
 import itertools
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.loyalty.domain.caps import Cap
+from services.loyalty.domain.closing import Move, Posting
 from services.loyalty.domain.programme import Programme
+from services.loyalty.domain.spending import Spend
 from shared.contracts.purchases import Receipt, ReturnedLine
 from tests import builders
 from tests.unit.loyalty import programmes
@@ -20,7 +23,7 @@ CATEGORIES = ("BREAD", "BANANAS", "FUEL", None)
 
 
 def balance(ledger: Ledger, member: UUID = builders.MEMBER) -> int:
-    return ledger.members[member].balance
+    return ledger.members[member].available
 
 
 def returned(line_no: int, amount_minor: int) -> ReturnedLine:
@@ -34,7 +37,7 @@ def test_a_purchase_earns_and_makes_a_lot() -> None:
     ledger.apply([event])
 
     assert balance(ledger) == 200
-    (lot,) = ledger.lots.values()
+    ((lot, _),) = ledger.lots.values()
     assert (lot.lot_id, lot.points) == (event.data.receipt_id, 200)
     assert lot.expires_at == datetime(2027, 12, 1, 5, tzinfo=UTC)
 
@@ -119,7 +122,7 @@ def test_a_receipt_that_moves_takes_its_points_along() -> None:
 
     ledger.apply_all([[sold], [builders.purchase_attributed(sold.data, BEN)]])
 
-    assert ledger.outcome()["balances"] == {ANN: 0, BEN: 2_000}
+    assert ledger.outcome()["balances"] == {ANN: (0, 0, 0, 0), BEN: (2_000, 0, 0, 0)}
     assert ledger.outcome()["tiers"] == {ANN: None, BEN: "Silver"}
     assert [(posting.change.why, posting.points) for posting in ledger.postings[1:]] == [
         ("moved_away", -2_000),
@@ -164,18 +167,22 @@ crowded = st.integers(60, 64)
 
 
 @st.composite
-def histories(draw: st.DrawFn, on: st.SearchStrategy[int] = days) -> list[Any]:
+def histories(
+    draw: st.DrawFn, on: st.SearchStrategy[int] = days, *, naming: bool = False
+) -> list[Any]:
     """One receipt from its sale through returns, claims, corrections and a void."""
     number = draw(st.integers(0, 10**9))
     at = datetime(2024, 3, 1, 12, tzinfo=UTC) + timedelta(days=draw(on))
+    member_id = draw(st.sampled_from([ANN, BEN, None]))
     net: Receipt = builders.receipt(
         receipt_no=str(number),
         occurred_at=at,
-        member_id=draw(st.sampled_from([ANN, BEN, None])),
+        member_id=member_id,
         lines=[
             builders.line(no, category=category, amount_minor=amount)
             for no, (category, amount) in enumerate(draw(lines), 1)
         ],
+        hold_ids=(UUID(int=number),) if naming and member_id and draw(st.booleans()) else (),
     )
     events: list[Any] = [builders.purchase_recorded(net)]
     for step in draw(st.lists(st.sampled_from(["return", "claim", "amend", "void"]), max_size=4)):
@@ -187,12 +194,34 @@ def histories(draw: st.DrawFn, on: st.SearchStrategy[int] = days) -> list[Any]:
             event = builders.purchase_attributed(net, draw(st.sampled_from([ANN, BEN, EVE])))
         elif step == "amend":
             corrected = [builders.line(1, category="BREAD", amount_minor=draw(amounts))]
-            event = builders.purchase_amended(net, corrected)
+            named = net.hold_ids if draw(st.booleans()) else ()
+            event = builders.purchase_amended(net, corrected, hold_ids=named)
         else:
             event = builders.purchase_voided(net)
         events.append(event)
         net = event.data
     return events
+
+
+def named_by(receipt: Receipt) -> dict[UUID, Spend]:
+    """Return a hold for each that a receipt names: open when it happened, released after it."""
+    at = receipt.occurred_at
+    return {
+        hold_id: Spend(
+            spend_id=hold_id,
+            member_id=(ANN, BEN)[hold_id.int % 2],
+            points=1 + hold_id.int % 5_000,
+            taken=0,
+            captured=0,
+            state="released",
+            at=at - timedelta(minutes=1),
+            expires_at=at + timedelta(minutes=9),
+            identified_by="card",
+            opened_by="key",
+            closed_at=at + timedelta(minutes=1),
+        )
+        for hold_id in receipt.hold_ids
+    }
 
 
 @given(st.data())
@@ -214,19 +243,39 @@ def test_nor_do_they_where_caps_tie_receipts_together(data: st.DataObject) -> No
     assert_any_order(data, programmes.small(version), crowded)
 
 
-def assert_any_order(data: st.DataObject, programme: Programme, on: st.SearchStrategy[int]) -> None:
+@given(st.data())
+def test_nor_do_they_where_points_were_spent(data: st.DataObject) -> None:
+    """Holds that purchases name are captured whatever came first, lots drawn and ended."""
+    version = programmes.version(since=datetime(2024, 1, 1, tzinfo=UTC))
+    assert_any_order(data, programmes.small(version), days, naming=True)
+
+
+def assert_any_order(
+    data: st.DataObject,
+    programme: Programme,
+    on: st.SearchStrategy[int],
+    *,
+    naming: bool = False,
+) -> None:
     by_receipt = data.draw(
-        st.lists(histories(on), max_size=6, unique_by=lambda events: events[0].data.receipt_id)
+        st.lists(
+            histories(on, naming=naming),
+            max_size=6,
+            unique_by=lambda events: events[0].data.receipt_id,
+        )
     )
     events = list(itertools.chain.from_iterable(by_receipt))
     repeated = events + data.draw(st.lists(st.sampled_from(events))) if events else []
     shuffled = data.draw(st.permutations(repeated))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(shuffled)), max_size=5)))
     batches = [shuffled[start:end] for start, end in itertools.pairwise([0, *cuts, len(shuffled)])]
-    in_order, any_order = Ledger(programme), Ledger(programme)
+    holds = {key: hold for first, *_ in by_receipt for key, hold in named_by(first.data).items()}
+    in_order, any_order = (Ledger(programme, holds=dict(holds)) for _ in range(2))
 
     in_order.apply(events)
     any_order.apply_all(batches)
+    for ledger in (in_order, any_order):
+        ledger.sweep(builders.NOW + timedelta(days=100))
 
     assert reached(any_order) == reached(in_order)
     for ledger in (in_order, any_order):
@@ -236,15 +285,33 @@ def assert_any_order(data: st.DataObject, programme: Programme, on: st.SearchStr
 def reached(ledger: Ledger) -> dict[str, Any]:
     """Leave out members who have nothing: whether they were ever touched depends on the order."""
     outcome = ledger.outcome()
-    outcome["balances"] = {key: points for key, points in outcome["balances"].items() if points}
+    outcome["balances"] = {key: has for key, has in outcome["balances"].items() if any(has)}
     outcome["tiers"] = {key: tier for key, tier in outcome["tiers"].items() if tier}
     return outcome
 
 
 def assert_books_close(ledger: Ledger) -> None:
+    """Add up everything that the audit adds up."""
     for member_id, state in ledger.members.items():
-        own = [posting for posting in ledger.postings if posting.change.member_id == member_id]
-        assert sum(posting.points for posting in own) == state.balance >= 0
-        assert [posting.version for posting in own] == list(range(1, len(own) + 1))
-        lots = [lot.points for key, lot in ledger.lots.items() if key[0] == member_id]
-        assert sum(lots) == state.balance
+        legs = [leg for one in ledger.entries if owner(one) == member_id for leg in one.legs]
+        assert [leg.version for leg in legs] == list(range(1, len(legs) + 1))
+        booked: Counter[str] = Counter()
+        for leg in legs:
+            assert leg.points > 0
+            booked[leg.from_account] -= leg.points
+            booked[leg.to_account] += leg.points
+        has = {"available": state.available, "pending": state.pending, "held": state.held}
+        assert {name: booked[name] for name in has} == has
+        assert booked["debt"] == -state.debt
+        assert min(*has.values(), state.debt) >= 0 == state.available * state.debt
+        lots = [kept for (owned_by, _), kept in ledger.lots.items() if owned_by == member_id]
+        assert sum(drawn.remaining for _, drawn in lots if drawn.active) == state.available
+        assert sum(drawn.remaining for _, drawn in lots if not drawn.active) == state.pending
+        earned = sum(one.posted for one in ledger.receipts.values() if one.member_id == member_id)
+        taken = sum(one.taken for one in ledger.holds.values() if one.member_id == member_id)
+        expired = sum(drawn.expired for _, drawn in lots)
+        assert earned - taken - expired == state.available + state.pending - state.debt
+
+
+def owner(entry: Posting | Move) -> UUID:
+    return entry.change.member_id if isinstance(entry, Posting) else entry.member_id

@@ -1,0 +1,137 @@
+"""Holds: points reserved while a till takes the money."""
+
+from collections.abc import Awaitable
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from services.loyalty.api.fields import Ctx
+from services.loyalty.domain import spending
+from services.loyalty.domain.spending import Spend
+from services.loyalty.handlers import holds
+from shared import auth
+from shared.auth import Caller
+from shared.db import run_unit
+from shared.http import idempotency
+from shared.http.models import Request
+from shared.http.names import bare
+
+router = APIRouter(prefix="/v1/holds", tags=["holds"])
+
+Desk = Annotated[Caller, Depends(auth.require("terminal", "app", "staff", "admin"))]
+POINTS_MAX = 1_000_000_000
+Points = Annotated[int, Field(strict=True, ge=1, le=POINTS_MAX)]
+
+
+class HoldInput(Request):
+    """Points to reserve for a member."""
+
+    member_id: UUID
+    points: Points
+    identified_by: Literal["card", "app_id", "phone", "email", "member_id"]
+    """How the member was recognised."""
+    ttl_s: Annotated[int, Field(strict=True, ge=1, le=spending.TTL_S_MAX)] = spending.TTL_S
+    """For how long; it ends by itself."""
+
+
+class CaptureInput(Request):
+    """What is spent of the hold."""
+
+    points: Points | None = None
+    """All of it without; the rest goes back."""
+
+
+class HoldView(BaseModel):
+    """A hold, and what became of it."""
+
+    hold_id: UUID
+    member_id: UUID
+    state: Literal["held", "captured", "released", "expired"]
+    points: int
+    """What was granted."""
+    captured_points: int
+    """What was spent of it."""
+    returned_points: int
+    """What of that came back with the goods that it had paid for."""
+    created_at: datetime
+    expires_at: datetime
+    closed_at: datetime | None
+    receipt_id: UUID | None
+    """The purchase that it paid for, once that has named it."""
+
+
+@router.post("", status_code=201, response_model=HoldView)
+async def open_hold(
+    body: HoldInput, caller: Desk, keyed: idempotency.Header, context: Ctx
+) -> Response:
+    """Reserve points; 409 where fewer are available. What is held, nobody else can spend."""
+    wish = holds.Wish(body.member_id, body.points, body.identified_by, body.ttl_s)
+    return await run_unit(
+        context.db,
+        lambda tx: idempotency.answer(
+            tx,
+            keyed,
+            caller,
+            lambda: _shown(holds.open_hold(tx, wish, caller, context)),
+            status=201,
+        ),
+    )
+
+
+@router.post("/{hold_id}:capture", response_model=HoldView)
+async def capture_hold(
+    hold_id: UUID, body: CaptureInput, caller: Desk, keyed: idempotency.Header, context: Ctx
+) -> Response:
+    """Spend what is held; a purchase that names the hold does the same."""
+    return await run_unit(
+        context.db,
+        lambda tx: idempotency.answer(
+            tx,
+            keyed,
+            caller,
+            lambda: _shown(holds.capture(tx, hold_id, caller, context, points=body.points)),
+        ),
+    )
+
+
+@router.post("/{hold_id}:release", response_model=HoldView)
+async def release_hold(
+    hold_id: UUID, caller: Desk, keyed: idempotency.Header, context: Ctx
+) -> Response:
+    """Give the points back before the hold ends by itself."""
+    return await run_unit(
+        context.db,
+        lambda tx: idempotency.answer(
+            tx, keyed, caller, lambda: _shown(holds.release(tx, hold_id, caller, context))
+        ),
+    )
+
+
+@router.get(f"/{bare('hold_id')}")
+async def get_hold(hold_id: UUID, caller: Desk, context: Ctx) -> HoldView:
+    """Return a hold."""
+    async with context.db.transaction() as tx:
+        return _view(await holds.get(tx, hold_id, caller))
+
+
+async def _shown(spend: Awaitable[Spend]) -> HoldView:
+    return _view(await spend)
+
+
+def _view(spend: Spend) -> HoldView:
+    return HoldView(
+        hold_id=spend.spend_id,
+        member_id=spend.member_id,
+        state=spend.state,
+        points=spend.points,
+        captured_points=spend.captured,
+        returned_points=spend.captured - spend.taken if spend.state == "captured" else 0,
+        created_at=spend.at,
+        expires_at=spend.expires_at,
+        closed_at=spend.closed_at,
+        receipt_id=spend.receipt_id,
+    )

@@ -1,0 +1,130 @@
+"""A member's accounts, and what can move between them and the programme's.
+
+Points are available, pending (earned, and not yet to be spent) or held for a till; what a return
+or a late correction could not take back is a debt, which the next points repay. Points are never
+available while there is a debt.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+AVAILABLE = "available"
+"""Points that can be spent."""
+PENDING = "pending"
+"""Points that will be available at the time that their lot says."""
+HELD = "held"
+"""Points that are reserved for a till."""
+DEBT = "debt"
+"""Points that the member owes; the only account below zero."""
+
+OWN = frozenset({AVAILABLE, PENDING, DEBT})
+"""What belongs to a member and is not promised to a till."""
+
+ISSUED = "issued"
+"""The programme's account: what it gave out for receipts, as a negative sum."""
+OPENING = "opening"
+"""The programme's account beside it: what it took over from another system."""
+REDEEMED = "redeemed"
+"""The programme's account: what members spent."""
+BREAKAGE = "breakage"
+"""The programme's account: what ended unspent."""
+LOSS = "loss"
+"""The programme's account: debts that it bears."""
+
+
+class Leg(NamedTuple):
+    """Points that moved from one account to another, and the member's ledger right after."""
+
+    from_account: str
+    to_account: str
+    points: int
+    """Positive."""
+    version: int
+    available_after: int
+
+
+def gain(from_account: str, to_account: str, points: int) -> int:
+    """Return what a movement gives to a member, held points not counted; negative if it takes."""
+    return points * ((to_account in OWN) - (from_account in OWN))
+
+
+@dataclass(slots=True)
+class MemberState:
+    """A member's accounts and spend."""
+
+    available: int
+    version: int
+    last_event_at: datetime
+    spend: dict[int, int]
+    tier: str | None
+    chain: bytes = b""
+    """Hash of the last entry; empty before the first."""
+    pending: int = 0
+    held: int = 0
+    debt: int = 0
+    """Positive: what is owed."""
+    drawn_at: datetime | None = None
+    """The newest time at which points were drawn from lots: spent, held or expired."""
+    changed_years: set[int] = field(default_factory=set[int])
+
+    def give(self, source: str, points: int) -> list[Leg]:
+        """Move points from ``source``: to what is owed first, the rest to what is available."""
+        repaid = min(self.debt, points)
+        legs: list[Leg] = []
+        if repaid:
+            self.debt -= repaid
+            legs.append(self._leg(source, DEBT, repaid))
+        if points > repaid:
+            self.available += points - repaid
+            legs.append(self._leg(source, AVAILABLE, points - repaid))
+        return legs
+
+    def take(self, sink: str, points: int) -> list[Leg]:
+        """Move points to ``sink``: what is available first, the rest becomes a debt."""
+        there = min(self.available, points)
+        legs: list[Leg] = []
+        if there:
+            self.available -= there
+            legs.append(self._leg(AVAILABLE, sink, there))
+        if points > there:
+            self.debt += points - there
+            legs.append(self._leg(DEBT, sink, points - there))
+        return legs
+
+    def defer(self, source: str, points: int) -> list[Leg]:
+        """Move points from ``source`` to what is pending; negative moves them back."""
+        self.pending += points
+        if points < 0:
+            return [self._leg(PENDING, source, -points)]
+        return [self._leg(source, PENDING, points)] if points else []
+
+    def activate(self, points: int) -> list[Leg]:
+        """Move points from what is pending to where they can be spent."""
+        self.pending -= points
+        return self.give(PENDING, points)
+
+    def suspend(self, points: int) -> list[Leg]:
+        """Move points back to what is pending."""
+        self.pending += points
+        return self.take(PENDING, points)
+
+    def hold(self, points: int) -> list[Leg]:
+        """Reserve points; there must be as many available."""
+        self.available -= points
+        self.held += points
+        return [self._leg(AVAILABLE, HELD, points)]
+
+    def release(self, points: int) -> list[Leg]:
+        """Give up the reservation of points."""
+        self.held -= points
+        return self.give(HELD, points)
+
+    def capture(self, points: int) -> list[Leg]:
+        """Spend points that were held."""
+        self.held -= points
+        return [self._leg(HELD, REDEEMED, points)]
+
+    def _leg(self, source: str, sink: str, points: int) -> Leg:
+        self.version += 1
+        return Leg(source, sink, points, self.version, self.available)

@@ -1,0 +1,110 @@
+"""Lots, and what was drawn from them: a pure function of lots and spends in the order of time.
+
+A lot is points earned together, with one beginning and one end. A spend takes the points that end
+first, of those that can be spent at its time. What no lot can serve is owed, and taken from the
+next lot that begins. Nothing else decides: neither the order in which facts arrived nor what was
+drawn from which lot before, so a spend that is undone gives its points back with their old end.
+"""
+
+import heapq
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+class Lot(NamedTuple):
+    """Points earned together, with one end; a receipt's lot has the receipt's id."""
+
+    member_id: UUID
+    lot_id: UUID
+    points: int
+    activates_at: datetime
+    expires_at: datetime | None
+    """The first instant at which they are gone; None where they stay."""
+
+
+class Drawn(NamedTuple):
+    """What has become of a lot."""
+
+    active: bool
+    """Whether it can be spent; if not, all of it is pending."""
+    remaining: int
+    expired: int
+    """What ended unspent."""
+
+
+class Take(NamedTuple):
+    """Points that a member spends or reserves, at the time when that was granted."""
+
+    at: datetime
+    spend_id: UUID
+    points: int
+
+
+def whole(lot: Lot, *, active: bool) -> Drawn:
+    """Return the state of a lot from which nothing was drawn."""
+    return Drawn(active, lot.points, 0)
+
+
+def draw(
+    lots: Iterable[Lot], takes: Iterable[Take], as_of: datetime
+) -> tuple[dict[UUID, Drawn], int]:
+    """Return what has become of each lot at ``as_of``, and the points that are owed then.
+
+    Points of a lot can be spent from its beginning until just before its end; at one instant
+    lots begin first. Ties are decided by id, so that the same facts always draw the same.
+    """
+    beginnings = sorted(lots, key=lambda lot: (lot.activates_at, lot.lot_id.int))
+    drawn: dict[UUID, Drawn] = {}
+    open_lots = _Open()
+    at = 0
+    for take in sorted(takes, key=lambda take: (take.at, take.spend_id.int)):
+        while at < len(beginnings) and beginnings[at].activates_at <= take.at:
+            open_lots.begin(beginnings[at], drawn)
+            at += 1
+        open_lots.serve(take, drawn)
+    while at < len(beginnings) and beginnings[at].activates_at <= as_of:
+        open_lots.begin(beginnings[at], drawn)
+        at += 1
+    open_lots.end(as_of, drawn)
+    drawn.update((lot.lot_id, whole(lot, active=False)) for lot in beginnings[at:])
+    return drawn, open_lots.owed
+
+
+class _Open:
+    """The lots that have something left, the next to end first."""
+
+    def __init__(self) -> None:
+        self.owed = 0
+        self._queue: list[tuple[datetime, datetime, int, UUID]] = []
+
+    def begin(self, lot: Lot, drawn: dict[UUID, Drawn]) -> None:
+        # What ended before could not repay anything any more.
+        self.end(lot.activates_at, drawn)
+        repaid = min(self.owed, lot.points)
+        self.owed -= repaid
+        drawn[lot.lot_id] = Drawn(active=True, remaining=lot.points - repaid, expired=0)
+        if lot.points > repaid:
+            end = lot.expires_at or NEVER
+            heapq.heappush(self._queue, (end, lot.activates_at, lot.lot_id.int, lot.lot_id))
+
+    def serve(self, take: Take, drawn: dict[UUID, Drawn]) -> None:
+        self.end(take.at, drawn)
+        wanted = take.points
+        while wanted and self._queue:
+            lot_id = self._queue[0][-1]
+            left = drawn[lot_id].remaining
+            taken = min(left, wanted)
+            drawn[lot_id] = Drawn(active=True, remaining=left - taken, expired=0)
+            wanted -= taken
+            if taken == left:
+                heapq.heappop(self._queue)
+        self.owed += wanted
+
+    def end(self, at: datetime, drawn: dict[UUID, Drawn]) -> None:
+        while self._queue and self._queue[0][0] <= at:
+            lot_id = heapq.heappop(self._queue)[-1]
+            drawn[lot_id] = Drawn(active=True, remaining=0, expired=drawn[lot_id].remaining)

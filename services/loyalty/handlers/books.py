@@ -1,0 +1,85 @@
+"""Closing and writing a book: what every change of points goes through, whatever brought it."""
+
+from collections.abc import Collection, Mapping
+from uuid import UUID
+
+from services.loyalty.context import LoyaltyContext
+from services.loyalty.domain import closing, tiers
+from services.loyalty.domain.accounts import MemberState
+from services.loyalty.domain.closing import Batch, Closing, Holdings
+from services.loyalty.domain.fold import Book, ReceiptState
+from services.loyalty.store import ledger, lots, spends
+from shared.db import Tx
+
+
+async def lock(
+    tx: Tx, member_ids: Collection[UUID], context: LoyaltyContext
+) -> dict[UUID, MemberState]:
+    """Lock the accounts of those members, in the order of their ids, and return them."""
+    if not member_ids:
+        return {}
+    now = context.clock.now()
+    members = await ledger.lock_members(tx, member_ids, now=now)
+    year = now.astimezone(context.programme.time_zone).year
+    for state in members.values():
+        state.tier = tiers.tier_of(context.programme.tiers, state.spend, year)
+    return members
+
+
+def open_book(
+    members: dict[UUID, MemberState],
+    context: LoyaltyContext,
+    receipts: Mapping[UUID, ReceiptState] | None = None,
+) -> Book:
+    """Open a book of members whose accounts are locked."""
+    year = context.clock.now().astimezone(context.programme.time_zone).year
+    return Book(context.programme, year, receipts or {}, members)
+
+
+async def load_holdings(tx: Tx, member_ids: Collection[UUID]) -> dict[UUID, Holdings]:
+    """Return all lots, and all that takes from them, of members whose accounts are locked."""
+    if not member_ids:
+        return {}
+    found = {one: Holdings(kept) for one, kept in (await lots.load_all(tx, member_ids)).items()}
+    for spend in (await spends.load_taking(tx, member_ids)).values():
+        found[spend.member_id].spends[spend.spend_id] = spend
+    return found
+
+
+async def write(tx: Tx, batch: Batch, *, redraw: Collection[UUID] = ()) -> Closing:
+    """Close a book and write it: receipts, accounts, entries, lots and holds.
+
+    ``redraw`` names members whose lots must be looked at although nothing changed but the time.
+    """
+    book = batch.book
+    holdings = await load_holdings(tx, batch.needs_holdings() | set(redraw))
+    closed = closing.close(batch, holdings)
+    await _write_receipts(tx, book)
+    if closed.entries:
+        await ledger.append_entries(tx, closed.entries, book.members)
+    if book.members:
+        await ledger.update_accounts(tx, book.members)
+    await lots.delete_lots(tx, closed.lots.gone)
+    await lots.update_lots(tx, closed.lots.changed)
+    await lots.append_lots(tx, closed.lots.new)
+    last = {one.after.spend_id: one.after for one in batch.spends}
+    new = {one.after.spend_id for one in batch.spends if one.before is None}
+    await spends.write(
+        tx,
+        [spend for key, spend in last.items() if key in new],
+        [spend for key, spend in last.items() if key not in new],
+    )
+    return closed
+
+
+async def _write_receipts(tx: Tx, book: Book) -> None:
+    new = {key: state for key, state in book.receipts.items() if key not in book.loaded}
+    if new:
+        await ledger.insert_receipts(tx, new)
+    changed = {
+        key: state
+        for key, state in book.receipts.items()
+        if book.loaded.get(key, state) is not state
+    }
+    if changed:
+        await ledger.update_receipts(tx, changed)

@@ -1,0 +1,188 @@
+"""Holds: grant, capture, release, end; and purchases that name them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.loyalty.context import LoyaltyContext
+from services.loyalty.domain import closing, lots, spending
+from services.loyalty.domain.closing import Batch, Holdings, SpendChange
+from services.loyalty.domain.fold import Book
+from services.loyalty.domain.spending import Spend
+from services.loyalty.handlers import announce, books, enrol
+from services.loyalty.store import reads, spends
+from services.loyalty.store.lots import list_due
+from shared import ids
+from shared.auth import Caller
+from shared.contracts.purchases import PurchaseEvent
+from shared.db import Tx
+from shared.errors import Refused
+
+SWEPT_MAX = 500
+"""Members in one transaction of the sweep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A hold that a till or an app asks for."""
+
+    member_id: UUID
+    points: int
+    identified_by: str
+    ttl_s: int
+
+
+async def open_hold(tx: Tx, wish: Wish, caller: Caller, context: LoyaltyContext) -> Spend:
+    """Reserve points; ``Refused`` (409) where fewer are available.
+
+    The account's lock decides between two that want the same points: the second sees what the
+    first left. Points whose end has come are not available, posted so or not.
+    """
+    known = await enrol.get(tx, wish.member_id)
+    if known.member.status != "active":
+        raise Refused("member_departed", f"This member is {known.member.status}.", status=409)
+    account = await reads.load_account(tx, wish.member_id)
+    if wish.points > account.available + account.pending:
+        # Nobody need wait for the lock to hear that.
+        raise _insufficient(account.available)
+    members = await books.lock(tx, {wish.member_id}, context)
+    holdings = (await books.load_holdings(tx, {wish.member_id}))[wish.member_id]
+    now = _now(holdings, context)
+    _must_be_there(holdings, wish.points, now)
+    hold = Spend(
+        spend_id=ids.new_id(),
+        member_id=wish.member_id,
+        points=wish.points,
+        taken=wish.points,
+        captured=0,
+        state="held",
+        at=now,
+        expires_at=now + timedelta(seconds=wish.ttl_s),
+        identified_by=wish.identified_by,
+        opened_by=caller.key_id,
+        store_id=caller.store_id,
+    )
+    change = SpendChange(None, hold, ids.derived_id(hold.spend_id, "hold"), now)
+    book = books.open_book(members, context)
+    await books.write(tx, Batch(book, now, spends=[change]))
+    return hold
+
+
+def _now(holdings: Holdings, context: LoyaltyContext) -> datetime:
+    """Return now, and not before anything that was already granted or can be spent.
+
+    The clocks of our machines differ; what is granted later must be later.
+    """
+    begun = [lot.activates_at for lot, drawn in holdings.lots.values() if drawn.active]
+    granted = [spend.at for spend in holdings.spends.values()]
+    return max([context.clock.now(), *begun, *granted])
+
+
+def _must_be_there(holdings: Holdings, points: int, now: datetime) -> None:
+    takes = [spend.take() for spend in holdings.spends.values()]
+    drawn, _ = lots.draw([lot for lot, _ in holdings.lots.values()], takes, now)
+    available = sum(one.remaining for one in drawn.values() if one.active)
+    if points > available:
+        raise _insufficient(available)
+
+
+def _insufficient(available: int) -> Refused:
+    detail = f"There are {available} points available."
+    return Refused("points_insufficient", detail, available=available)
+
+
+async def get(tx: Tx, spend_id: UUID, caller: Caller) -> Spend:
+    """Return a hold; 404 for one that there is not, or that another store asked for."""
+    found = (await spends.load(tx, {spend_id})).get(spend_id)
+    other_store = caller.role == "terminal" and found and found.store_id != caller.store_id
+    if found is None or other_store:
+        raise Refused("hold_unknown", "There is no such hold.", status=404)
+    return found
+
+
+async def capture(
+    tx: Tx, spend_id: UUID, caller: Caller, context: LoyaltyContext, *, points: int | None
+) -> Spend:
+    """Spend a hold, all of it or ``points``; the rest goes back."""
+    return await _close(
+        tx, spend_id, caller, context, step=lambda spend, now: spending.capture(spend, points, now)
+    )
+
+
+async def release(tx: Tx, spend_id: UUID, caller: Caller, context: LoyaltyContext) -> Spend:
+    """Give a hold back."""
+    return await _close(tx, spend_id, caller, context, step=spending.release)
+
+
+async def _close(
+    tx: Tx,
+    spend_id: UUID,
+    caller: Caller,
+    context: LoyaltyContext,
+    *,
+    step: Callable[[Spend, datetime], Spend],
+) -> Spend:
+    member_id = (await get(tx, spend_id, caller)).member_id
+    members = await books.lock(tx, {member_id}, context)
+    before = await get(tx, spend_id, caller)
+    now = max(context.clock.now(), before.at)
+    after = step(before, now)
+    change = SpendChange(before, after, ids.derived_id(spend_id, after.state), now)
+    book = books.open_book(members, context)
+    closed = await books.write(tx, Batch(book, now, spends=[change]))
+    await announce.on_ledger(tx, book, closed)
+    return after
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The holds that a batch of purchases may change, and whose they are."""
+
+    spend_ids: set[UUID]
+    member_ids: set[UUID]
+
+
+async def find_named(tx: Tx, events: Sequence[PurchaseEvent]) -> Named:
+    """Return the holds that purchases name, or that one which was corrected had named."""
+    named = {hold_id for event in events for hold_id in event.data.hold_ids}
+    found = await spends.load(tx, named) if named else {}
+    corrected = {event.data.receipt_id for event in events if event.type == "purchase.amended.v1"}
+    if corrected:
+        found |= await spends.load_captured(tx, corrected)
+    return Named(set(found), {spend.member_id for spend in found.values()})
+
+
+async def capture_named(
+    tx: Tx, book: Book, events: Sequence[PurchaseEvent], named: Named, *, now: datetime
+) -> list[SpendChange]:
+    """Return what purchases make of the holds that they name, once the book is folded."""
+    if not named.spend_ids:
+        return []
+    return closing.name_holds(book, events, await spends.load(tx, named.spend_ids), now)
+
+
+async def sweep(tx: Tx, context: LoyaltyContext, *, limit: int = SWEPT_MAX) -> int:
+    """Bring up to ``limit`` members to now: holds that are over, lots that begin or end.
+
+    Returns how many were looked at. Whoever dies in the middle has changed nothing, and who
+    comes twice finds nothing left to do.
+    """
+    now = context.clock.now()
+    over = {one.spend_id: one for one in await spends.list_over(tx, now, limit=limit)}
+    due = set(await list_due(tx, now, limit=limit))
+    wanted = due | {one.member_id for one in over.values()}
+    if not wanted:
+        return 0
+    members = await books.lock(tx, wanted, context)
+    # Again, now that nobody else can change them.
+    states = (await spends.load(tx, set(over))).values() if over else ()
+    changes = [
+        SpendChange(one, spending.expire(one), ids.derived_id(one.spend_id, "expired"), now)
+        for one in states
+        if spending.is_over(one, now)
+    ]
+    book = books.open_book(members, context)
+    closed = await books.write(tx, Batch(book, now, spends=changes), redraw=due)
+    await announce.on_ledger(tx, book, closed)
+    return len(wanted)

@@ -1,0 +1,318 @@
+"""Holds on a real Postgres: granted, captured, given back, and never more than there is."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from services.loyalty.handlers import holds
+from services.loyalty.store import tables
+from shared.auth import Caller
+from shared.contracts.loyalty import PointsExpired, PointsRestored, PointsSpent
+from shared.contracts.purchases import ReturnedLine
+from shared.db import run_unit
+from shared.errors import Refused
+from tests import builders
+from tests.service.loyalty.desk import Desk
+
+
+class Till:
+    """A member with points, and a till that spends them."""
+
+    def __init__(self, desk: Desk, client: httpx.AsyncClient) -> None:
+        self.desk, self.client = desk, client
+        self.member_id = UUID(int=0)
+        self.receipts = 0
+
+    async def enrol(self, points: int) -> None:
+        body = {"identifiers": [{"kind": "card", "value": "9840001234"}]}
+        answer = await self.client.post("/v1/members", json=body)
+        self.member_id = UUID(answer.json()["member_id"])
+        await self.earn(points)
+
+    def sale(self, points: int, **overrides: Any) -> Any:
+        self.receipts += 1
+        lines = [builders.line(category="BREAD", amount_minor=points * 10)]
+        number = str(self.receipts)
+        return builders.purchase_recorded(
+            receipt_no=number, member_id=self.member_id, lines=lines, **overrides
+        )
+
+    async def earn(self, points: int, **overrides: Any) -> Any:
+        event = self.sale(points, **overrides)
+        await self.desk.apply(event)
+        return event
+
+    async def hold(self, points: int, key: str | None = None, **more: Any) -> httpx.Response:
+        body = {"member_id": str(self.member_id), "points": points, "identified_by": "card"}
+        return await self.post("/v1/holds", {**body, **more}, key)
+
+    async def hold_at_last(self, points: int) -> httpx.Response:
+        """Ask again with the same key while the service is too busy, as a till does."""
+        key = uuid4().hex
+        while (answer := await self.hold(points, key)).status_code == 503:
+            await asyncio.sleep(0.1)
+        return answer
+
+    async def held(self, points: int, **more: Any) -> UUID:
+        answer = await self.hold(points, **more)
+        assert answer.status_code == 201, answer.text
+        return UUID(answer.json()["hold_id"])
+
+    async def act(self, hold_id: UUID, verb: str, **body: Any) -> httpx.Response:
+        return await self.post(f"/v1/holds/{hold_id}:{verb}", body)
+
+    async def post(
+        self, path: str, body: Mapping[str, Any], key: str | None = None
+    ) -> httpx.Response:
+        headers = {"Idempotency-Key": key or uuid4().hex}
+        return await self.client.post(path, json=body, headers=headers)
+
+    async def has(self) -> tuple[int, int, int, int]:
+        """Return what is available, pending, held and owed; the books must close."""
+        report = await self.desk.audit()
+        assert report.ok, report
+        answer = await self.client.get(f"/v1/members/{self.member_id}/balance")
+        body = answer.json()
+        return body["available"], body["pending"], body["held"], body["debt"]
+
+    async def sweep(self, **later: float) -> int:
+        self.desk.clock.advance(timedelta(**later))
+        return await run_unit(self.desk.db, lambda tx: holds.sweep(tx, self.desk.context))
+
+
+@pytest_asyncio.fixture(name="till")
+async def open_till(desk: Desk) -> AsyncGenerator[Till]:
+    """Open a till for a member with 1,000 points."""
+    async with desk.client("terminal") as client:
+        till = Till(desk, client)
+        await till.enrol(1_000)
+        yield till
+
+
+def code(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["code"]
+
+
+async def test_points_are_held_captured_in_part_and_the_rest_goes_back(till: Till) -> None:
+    hold_id = await till.held(300)
+    assert await till.has() == (700, 0, 300, 0)
+
+    captured = (await till.act(hold_id, "capture", points=200)).json()
+
+    assert (captured["state"], captured["captured_points"]) == ("captured", 200)
+    assert await till.has() == (800, 0, 0, 0)
+    (spent,) = [one for one in await till.desk.published("loyalty") if isinstance(one, PointsSpent)]
+    assert (spent.data.points, spent.data.available, spent.data.hold_id) == (200, 800, hold_id)
+    assert spent.data.explain == "Spent: 200 points, worth 0.20 USD."
+
+
+async def test_a_hold_is_released_or_ends_by_itself(till: Till) -> None:
+    released, left_open = await till.held(300), await till.held(400, ttl_s=60)
+    assert (await till.act(released, "release")).json()["state"] == "released"
+    assert await till.has() == (600, 0, 400, 0)
+
+    # Before the sweep comes by, it is over all the same.
+    till.desk.clock.advance(timedelta(seconds=60))
+    assert code(await till.act(left_open, "capture")) == (409, "hold_not_open")
+    assert await till.sweep() == 1
+    assert await till.sweep() == 0
+
+    assert (await till.client.get(f"/v1/holds/{left_open}")).json()["state"] == "expired"
+    assert await till.has() == (1_000, 0, 0, 0)
+
+
+async def test_two_hundred_at_once_get_what_there_is(till: Till) -> None:
+    """200 holds of 100 points on 1,000: exactly 10 are granted."""
+    answers = await asyncio.gather(*(till.hold_at_last(100) for _ in range(200)))
+
+    granted = [one for one in answers if one.status_code == 201]
+    refused = {code(one) for one in answers if one.status_code != 201}
+    assert len(granted) == 10
+    assert refused == {(409, "points_insufficient")}
+    assert await till.has() == (0, 0, 1_000, 0)
+
+
+async def test_the_same_key_holds_once_and_capture_answers_twice(till: Till) -> None:
+    first, again = await till.hold(100, "a"), await till.hold(100, "a")
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert again.headers["Idempotent-Replayed"] == "true"
+    hold_id = first.json()["hold_id"]
+
+    both = [await till.post(f"/v1/holds/{hold_id}:capture", {}, "b") for _ in range(2)]
+
+    assert both[0].json() == both[1].json()
+    assert code(await till.post(f"/v1/holds/{hold_id}:capture", {}, "c")) == (409, "hold_not_open")
+    assert await till.has() == (900, 0, 0, 0)
+
+
+async def test_capture_and_release_at_once_one_wins(till: Till) -> None:
+    hold_id = await till.held(100)
+
+    answers = await asyncio.gather(
+        *(till.act(hold_id, verb) for verb in ["capture", "release"] * 3)
+    )
+
+    assert sorted(one.status_code for one in answers) == [200, 409, 409, 409, 409, 409]
+    (won,) = [one.json()["state"] for one in answers if one.status_code == 200]
+    assert await till.has() == ((900 if won == "captured" else 1_000), 0, 0, 0)
+
+
+async def test_more_than_there_is_or_was_held_is_refused(till: Till) -> None:
+    assert code(await till.hold(1_001)) == (409, "points_insufficient")
+    hold_id = await till.held(10)
+    assert code(await till.act(hold_id, "capture", points=11)) == (409, "hold_exceeded")
+    assert (await till.hold(0)).status_code == 422
+    assert (await till.hold(1, ttl_s=86_401)).status_code == 422
+    assert code(await till.act(uuid4(), "capture")) == (404, "hold_unknown")
+    no_key = await till.client.post("/v1/holds", json={})
+    assert code(no_key) == (400, "idempotency_key_missing")
+    assert await till.has() == (990, 0, 10, 0)
+
+
+async def test_a_purchase_that_names_a_hold_captures_it_once(till: Till) -> None:
+    hold_id = await till.held(300)
+    paid = till.sale(50, hold_ids=(hold_id,))
+
+    await till.desk.apply(paid)
+    await till.desk.apply(paid)
+
+    shown = (await till.client.get(f"/v1/holds/{hold_id}")).json()
+    assert (shown["state"], shown["captured_points"]) == ("captured", 300)
+    assert shown["receipt_id"] == str(paid.data.receipt_id)
+    assert await till.has() == (750, 0, 0, 0)
+
+
+async def test_a_purchase_from_inside_the_holds_life_captures_it_however_late(till: Till) -> None:
+    """The till was offline: the hold had ended, and its points were spent elsewhere."""
+    offline = await till.held(800, ttl_s=60)
+    paid = till.sale(50, hold_ids=(offline,), occurred_at=till.desk.clock.now())
+    await till.sweep(seconds=61)
+    other = await till.held(900)
+    await till.act(other, "capture")
+
+    await till.desk.apply(paid)
+
+    # 1,000 + 50 earned, 900 + 800 spent.
+    assert await till.has() == (0, 0, 0, 650)
+    await till.earn(1_000)
+    assert await till.has() == (350, 0, 0, 0)
+
+
+async def test_a_purchase_from_after_the_holds_life_does_not(till: Till) -> None:
+    hold_id = await till.held(300, ttl_s=60)
+    await till.sweep(seconds=600)
+
+    await till.earn(50, hold_ids=(hold_id,), occurred_at=till.desk.clock.now())
+
+    assert await till.has() == (1_050, 0, 0, 0)
+
+
+async def test_what_comes_back_brings_its_part_of_the_points_back(till: Till) -> None:
+    hold_id = await till.held(300)
+    paid = await till.earn(100, hold_ids=(hold_id,))
+    back = [ReturnedLine(line_no=1, quantity_milli=0, amount_minor=333)]
+    part = builders.purchase_returned(paid.data, back)
+
+    await till.desk.apply(part)
+    # A third of 300, rounded down, is given back; the points for it are taken back.
+    assert await till.has() == (1_000 - 300 + 100 + 99 - 34, 0, 0, 0)
+    await till.desk.apply(part, builders.purchase_returned(part.data))
+
+    assert await till.has() == (1_000, 0, 0, 0)
+    restored = [
+        one.data.points
+        for one in await till.desk.published("loyalty")
+        if isinstance(one, PointsRestored)
+    ]
+    assert restored == [99, 201]
+
+
+async def test_a_void_gives_all_back_and_so_does_a_correction_without_the_hold(till: Till) -> None:
+    first, second = await till.held(300), await till.held(200)
+    voided, corrected = [await till.earn(10, hold_ids=(one,)) for one in (first, second)]
+
+    await till.desk.apply(
+        builders.purchase_voided(voided.data),
+        builders.purchase_amended(corrected.data, corrected.data.lines, hold_ids=()),
+    )
+
+    assert await till.has() == (1_010, 0, 0, 0)
+
+
+async def test_a_return_of_points_that_are_spent_makes_a_debt_that_is_repaid(till: Till) -> None:
+    bought = await till.earn(500)
+    await till.act(await till.held(1_400), "capture")
+
+    await till.desk.apply(builders.purchase_returned(bought.data))
+    assert await till.has() == (0, 0, 0, 400)
+
+    assert code(await till.hold(1)) == (409, "points_insufficient")
+    await till.earn(450)
+    assert await till.has() == (50, 0, 0, 0)
+    async with till.desk.client("staff") as client:
+        answer = await client.get(f"/v1/members/{till.member_id}/entries?limit=2")
+    newest, before = answer.json()["data"]
+    assert (newest["from_account"], newest["to_account"], newest["points"]) == (
+        "issued",
+        "available",
+        50,
+    )
+    assert (before["to_account"], before["points"]) == ("debt", 400)
+    assert before["explain"]["words"].endswith("What was owed is repaid first.")
+
+
+async def test_a_sale_that_arrives_late_serves_what_was_spent_after_it(till: Till) -> None:
+    """Its points end first, so the spend takes them and leaves the others."""
+    await till.act(await till.held(600), "capture")
+    at = till.desk.clock.now() - timedelta(days=300)
+
+    await till.earn(100, occurred_at=at)
+
+    assert await till.has() == (500, 0, 0, 0)
+    lots = sorted(await till.desk.rows(tables.lot), key=lambda lot: lot.expires_at)
+    assert [(lot.points, lot.remaining) for lot in lots] == [(100, 0), (1_000, 500)]
+
+
+async def test_points_end_and_what_comes_back_after_that_comes_back_ended(till: Till) -> None:
+    paid = await till.earn(50, hold_ids=(await till.held(300),))
+    year = timedelta(days=400)
+
+    assert await till.sweep(days=year.days) == 1
+    assert await till.sweep() == 0
+    assert await till.has() == (0, 0, 0, 0)
+    await till.desk.apply(builders.purchase_returned(paid.data))
+
+    assert await till.has() == (0, 0, 0, 0)
+    ended = [
+        one.data.points
+        for one in await till.desk.published("loyalty")
+        if isinstance(one, PointsExpired)
+    ]
+    assert ended == [700, 50, -50, 300]
+
+
+async def test_points_whose_end_has_come_cannot_be_held_though_nobody_swept(till: Till) -> None:
+    till.desk.clock.advance(timedelta(days=400))
+
+    assert code(await till.hold(1)) == (409, "points_insufficient")
+
+
+async def test_another_stores_till_does_not_see_the_hold(till: Till) -> None:
+    hold_id = await till.held(5)
+
+    async with till.desk.db.transaction() as tx:
+        with pytest.raises(Refused, match="no such hold"):
+            await holds.get(tx, hold_id, Caller("other", "terminal", "0099"))
+
+
+async def test_who_left_spends_nothing(till: Till) -> None:
+    async with till.desk.client("staff") as office:
+        await office.post(f"/v1/members/{till.member_id}:erase")
+
+    assert code(await till.hold(1)) == (404, "member_unknown")
