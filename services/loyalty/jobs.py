@@ -1,11 +1,13 @@
 """Timed work of loyalty."""
 
 from services.loyalty.context import LoyaltyContext
-from services.loyalty.handlers import holds
+from services.loyalty.handlers import gift_books, gift_cards, gift_holds, holds
 from services.loyalty.handlers.audit import AuditReport, audit
 from shared import log
 from shared.db import run_unit
 from shared.service import Job
+
+CHUNK = gift_cards.EXPIRY_CHUNK
 
 logger = log.get_logger(__name__)
 
@@ -18,6 +20,7 @@ async def run_audit(context: LoyaltyContext) -> AuditReport:
         logger.info("audit_passed", entries=report.entries, points=report.available)
     else:
         logger.critical("audit_failed", report=str(report))
+    await _audit_gift_cards(context)
     return report
 
 
@@ -27,4 +30,30 @@ async def run_sweep(context: LoyaltyContext) -> None:
         pass
 
 
-JOBS = (Job("sweep", every_s=10, run=run_sweep), Job("audit", every_s=3_600, run=run_audit))
+async def _audit_gift_cards(context: LoyaltyContext) -> None:
+    async with context.db.transaction() as tx:
+        report = await gift_books.audit(tx)
+    if report.ok:
+        logger.info("gift_audit_passed", entries=report.entries, owed=report.liability_minor)
+    else:
+        logger.critical("gift_audit_failed", report=str(report))
+
+
+async def sweep_gift_holds(context: LoyaltyContext) -> None:
+    """Release holds on gift cards whose time is over, chunk by chunk."""
+    while await run_unit(context.db, lambda tx: gift_holds.expire_due(tx, context)) == CHUNK:
+        pass
+
+
+async def expire_gift_cards(context: LoyaltyContext) -> None:
+    """End gift cards whose time is over, likewise."""
+    while await run_unit(context.db, lambda tx: gift_cards.expire_ended(tx, context)) == CHUNK:
+        pass
+
+
+JOBS = (
+    Job("sweep", every_s=10, run=run_sweep),
+    Job("audit", every_s=3_600, run=run_audit),
+    Job("gift-holds", every_s=5, run=sweep_gift_holds),
+    Job("gift-cards", every_s=3_600, run=expire_gift_cards),
+)

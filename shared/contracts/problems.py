@@ -182,6 +182,31 @@ BUSINESS: Mapping[str, Code] = {
     "member_race": Code(503, "Enrolled elsewhere", "Repeat the same request."),
     "lot_conflict": Code(409, "Lot differs", "Give the lot another reference; see `fields`."),
     "lot_expired": Code(409, "Lot has ended", "Leave out what has expired already."),
+    "gift_card_unknown": Code(404, "No such gift card", "Check the code as it is printed."),
+    "gift_card_not_active": Code(
+        409, "Gift card not active", "Activate or unblock it, or take another one; see `state`."
+    ),
+    "gift_card_balance": Code(
+        422,
+        "Not enough on the card",
+        "Hold `available_minor` at most, and take the rest otherwise.",
+    ),
+    "gift_card_limit": Code(
+        422, "Too much for one card", "Keep its balance within `balance_minor_max`."
+    ),
+    "gift_card_validity": Code(
+        422, "Not good for long enough", "Let it expire at `expires_at_min` or later, or never."
+    ),
+    "gift_hold_unknown": Code(404, "No such hold", "Use the `hold_id` of an answer."),
+    "gift_hold_ended": Code(409, "Hold has ended", "Place another hold; see `state`."),
+    "gift_hold_captured": Code(409, "Hold was captured", "Refund what was too much."),
+    "gift_hold_exceeded": Code(422, "More than is held", "Capture `amount_minor` at most."),
+    "gift_refund_exceeds": Code(
+        422, "More than was captured", "Refund `refundable_minor` at most."
+    ),
+    "too_many_codes": Code(
+        429, "Too many wrong codes", "Wait for `Retry-After` seconds before the next code."
+    ),
     "receipt_race": Code(503, "Settled elsewhere", "Repeat the same request."),
     # offers
     "campaign_not_found": Code(404, "Campaign not found", "List the campaigns."),

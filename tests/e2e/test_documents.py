@@ -161,6 +161,19 @@ async def test_who_signs_up_is_a_member_whose_consent_notify_can_show(rig: Rig) 
     )
 
 
+async def test_a_gift_card_is_sold_and_pays_for_a_purchase(rig: Rig) -> None:
+    example, *_ = shell_blocks(CHECKOUT / "docs" / "howto" / "gift-cards.md")
+    printed = await run(rig, example + '\nprintf "\\ncard %s\\n" "$card_id"\n')
+    card_id = printed.rsplit("card ", 1)[1].strip()
+    async with connect(rig, "loyalty", "TERMINAL") as till:
+
+        async def paid() -> bool:
+            card = await read(till, f"/v1/gift-cards/{card_id}")
+            return (card["available_minor"], card["held_minor"]) == (3_001, 0)
+
+        await until(paid)
+
+
 async def test_the_howto_brings_a_shop_over_and_mails_nobody(rig: Rig) -> None:
     printed = await run(rig, "".join(shell_blocks(CHECKOUT / "docs" / "howto" / "moving-in.md")))
     assert "2,points,invalid_request" in printed

@@ -1,5 +1,12 @@
 """Routes of loyalty: parse, one handler, answer."""
 
-from services.loyalty.api import holds, imports, ledger, members
+from services.loyalty.api import gift_cards, gift_holds, holds, imports, ledger, members
 
-ROUTERS = (members.router, ledger.router, holds.router, imports.router)
+ROUTERS = (
+    members.router,
+    ledger.router,
+    holds.router,
+    imports.router,
+    gift_cards.router,
+    gift_holds.router,
+)

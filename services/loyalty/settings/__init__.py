@@ -20,6 +20,11 @@ class LoyaltySettings(ServiceSettings):
     identity_key: SecretStr = Field(validation_alias=AliasChoices("IDENTITY_KEY"))
     """Hex, 32 bytes or more; the same in ingest. Hashes of identifiers are useless without it."""
     programme_file: Path = Path("deploy/programme/demo.yaml")
+    gift_card_balance_minor_max: int = Field(default=1_000_000, ge=1, le=2**53 - 1)
+    """Most money on one gift card, in minor units."""
+    gift_card_validity_days_min: int = Field(default=1_827, ge=0, le=36_525)
+    """For how long money is good that comes onto a gift card: what the law asks, five years here.
+    A card without a date of expiry never ends."""
 
     @field_validator("identity_key")
     @classmethod
