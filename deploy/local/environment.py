@@ -139,6 +139,8 @@ def _service_addresses(choose_port: Callable[[int], int]) -> dict[str, str]:
         found[f"{name.upper()}_URL"] = f"http://{ports.LOOPBACK}:{port}"
     found["NOTIFY_PUBLIC_URL"] = found["NOTIFY_URL"]
     found["INGEST_LOYALTY_URL"] = found["LOYALTY_URL"]
+    found["LOYALTY_OFFERS_URL"] = found["OFFERS_URL"]
+    found["LOYALTY_NOTIFY_URL"] = found["NOTIFY_URL"]
     return found
 
 

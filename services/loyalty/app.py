@@ -10,6 +10,7 @@ from services.loyalty.settings import LoyaltySettings, programme
 from shared import identity
 from shared.clock import SystemClock
 from shared.db import Database
+from shared.http.peer import Peer
 from shared.imports import job as import_job
 from shared.service import Service
 
@@ -17,14 +18,18 @@ from shared.service import Service
 async def open_context(
     settings: LoyaltySettings, db: Database, stack: AsyncExitStack
 ) -> LoyaltyContext:
-    """Return what handlers, routes and jobs are given; nothing needs closing."""
-    del stack
+    """Return what handlers, routes and jobs are given."""
+    urls = {"offers": settings.offers_url, "notify": settings.notify_url}
+    peers = {name: Peer(name, url) for name, url in urls.items() if url}
+    for peer in peers.values():
+        stack.push_async_callback(peer.close)
     return LoyaltyContext(
         db=db,
         clock=SystemClock(),
         settings=settings,
         programme=programme.load(settings.programme_file),
         identity_key=identity.read_key(settings.identity_key.get_secret_value()),
+        peers=peers,
     )
 
 

@@ -129,26 +129,44 @@ def _refusal(request: Request, failures: "Failures", reason: str) -> Refused:
 
 
 class Failures:
-    """Counts failures per subject in windows of a minute, of a bounded number of subjects."""
+    """Counts failures per subject in windows of time, of a bounded number of subjects."""
 
-    def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """Start at zero."""
+    def __init__(
+        self,
+        *,
+        limit: int = FAILURES_PER_WINDOW,
+        window_s: float = WINDOW_S,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Start at zero; ``limit`` failures within ``window_s`` are let pass."""
+        self._limit = limit
+        self._window_s = window_s
         self._monotonic = monotonic
         self._windows: dict[str, tuple[float, int]] = {}
 
     def limited(self, subject: str) -> bool:
         """Whether a subject has failed too often within this window."""
-        started, failures = self._windows.get(subject, (0.0, 0))
-        return failures >= FAILURES_PER_WINDOW and self._monotonic() - started < WINDOW_S
+        return self.wait_s(subject) > 0
 
-    def count(self, subject: str) -> float:
-        """Add one failure; return how many seconds to wait, 0 while within the limit."""
+    def wait_s(self, subject: str) -> float:
+        """Return how many seconds a subject has to wait, 0 while it is within the limit."""
+        started, failures = self._windows.get(subject, (0.0, 0))
+        if failures < self._limit:
+            return 0.0
+        return max(0.0, started + self._window_s - self._monotonic())
+
+    def count(self, subject: str, *, limit: int | None = None) -> float:
+        """Add one failure; return how many seconds to wait, 0 while within the limit.
+
+        ``limit`` is the subject's own, where subjects differ.
+        """
         now = self._monotonic()
         started, failures = self._windows.pop(subject, (now, 0))
-        if now - started >= WINDOW_S:
+        if now - started >= self._window_s:
             started, failures = now, 0
         self._windows[subject] = (started, failures + 1)
         if len(self._windows) > TRACKED_MAX:
             # The one that failed least recently: dicts keep the order of insertion.
             del self._windows[next(iter(self._windows))]
-        return started + WINDOW_S - now if failures >= FAILURES_PER_WINDOW else 0.0
+        allowed = self._limit if limit is None else limit
+        return started + self._window_s - now if failures >= allowed else 0.0

@@ -207,6 +207,20 @@ BUSINESS: Mapping[str, Code] = {
     "too_many_codes": Code(
         429, "Too many wrong codes", "Wait for `Retry-After` seconds before the next code."
     ),
+    "not_identified": Code(
+        404, "Not this member", "Look the member up again; `identified_by` is not theirs."
+    ),
+    "possession_required": Code(
+        403, "Card or app needed", "Scan the member's card, or the code that their app shows."
+    ),
+    "app_code_refused": Code(
+        403, "Code not good", "Let the app show the next code; the Idempotency-Key may stay."
+    ),
+    "too_many_lookups": Code(
+        429, "Too many look-ups", "Wait for `Retry-After` seconds; `limit_per_min` says how many."
+    ),
+    "device_unknown": Code(404, "Device unknown", "List the member's devices."),
+    "too_many_devices": Code(409, "Too many devices", "Revoke one of `active`."),
     "receipt_race": Code(503, "Settled elsewhere", "Repeat the same request."),
     # offers
     "campaign_not_found": Code(404, "Campaign not found", "List the campaigns."),

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from services.loyalty.api.fields import Ctx
+from services.loyalty.api.possession import IdentifiedBy
 from services.loyalty.domain import spending
 from services.loyalty.domain.spending import Spend
 from services.loyalty.handlers import holds
@@ -32,8 +33,8 @@ class HoldInput(Request):
 
     member_id: UUID
     points: Points
-    identified_by: Literal["card", "app_id", "phone", "email", "member_id"]
-    """How the member was recognised."""
+    identified_by: IdentifiedBy
+    """How the member was recognised: a card and a code of the app prove that they are there."""
     ttl_s: Annotated[int, Field(strict=True, ge=1, le=spending.TTL_S_MAX)] = spending.TTL_S
     """For how long; it ends by itself."""
 
@@ -68,8 +69,12 @@ class HoldView(BaseModel):
 async def open_hold(
     body: HoldInput, caller: Desk, keyed: idempotency.Header, context: Ctx
 ) -> Response:
-    """Reserve points; 409 where fewer are available. What is held, nobody else can spend."""
-    wish = holds.Wish(body.member_id, body.points, body.identified_by, body.ttl_s)
+    """Reserve points; 409 where fewer are available. What is held, nobody else can spend.
+
+    Who is known by telephone number or e-mail address alone can not spend more than the shop's
+    setting says, which is nothing unless it is changed: 403.
+    """
+    wish = holds.Wish(body.identified_by.claim(body.member_id), body.points, body.ttl_s)
     return await run_unit(
         context.db,
         lambda tx: idempotency.answer(

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
 from services.loyalty.api.fields import Code, Ctx, IdentifierValue, Locale, Name, Zone
+from services.loyalty.api.possession import AppCode
 from services.loyalty.domain.members import Profile, mask, mask_name
-from services.loyalty.handlers import enrol, erase
+from services.loyalty.handlers import enrol, erase, lookups
 from services.loyalty.handlers.enrol import ConsentWish, Enrolment, Known
 from shared import auth
 from shared.auth import Caller
@@ -123,6 +124,7 @@ class LookupQuery(Request):
     email: IdentifierValue | None = None
     app_id: IdentifierValue | None = None
     external_id: Code | None = None
+    app_code: AppCode | None = None
 
 
 KNOWN: dict[int | str, dict[str, Any]] = {
@@ -145,14 +147,18 @@ async def enrol_member(
 async def look_up_member(
     query: Annotated[LookupQuery, Query()], caller: Desk, context: Ctx
 ) -> MemberView:
-    """Find a member by one identifier."""
+    """Find a member by one identifier, or by the code that their app shows.
+
+    A code stays good: it is used up by the hold that names it. Look-ups are limited per key.
+    """
     given = query.model_dump(exclude_none=True)
     if len(given) != 1:
         errors = [{"field": "query", "message": "give exactly one identifier"}]
         raise Malformed("invalid_request", "Give exactly one identifier.", errors=errors)
     ((kind, value),) = given.items()
+    lookups.count(caller, context)
     async with context.db.transaction() as tx:
-        known = await enrol.lookup(tx, kind, value, context)
+        known = await lookups.look_up(tx, (kind, value), caller, context)
     return _view(known, caller)
 
 

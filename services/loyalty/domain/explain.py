@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.loyalty.domain.accounts import REDEEMED
-from services.loyalty.domain.closing import Move, Posting
 from services.loyalty.domain.fold import TierChange, Why
+from services.loyalty.domain.postings import Move, Posting
 from services.loyalty.domain.programme import Programme, Version
 from services.loyalty.domain.settle import FIELDS_PER_LINE
 

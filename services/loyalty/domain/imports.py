@@ -10,9 +10,9 @@ from datetime import datetime
 from uuid import UUID
 
 from services.loyalty.domain.accounts import OPENING
-from services.loyalty.domain.closing import Gift
 from services.loyalty.domain.lots import Lot
 from services.loyalty.domain.members import Identifier, Member, Profile
+from services.loyalty.domain.postings import Gift
 from shared.errors import Refused
 
 

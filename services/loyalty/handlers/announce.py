@@ -6,9 +6,9 @@ from uuid import UUID
 
 from services.loyalty.domain import explain, fold
 from services.loyalty.domain.accounts import REDEEMED
-from services.loyalty.domain.closing import Closing, Move, Posting
 from services.loyalty.domain.fold import Book, TierChange
 from services.loyalty.domain.members import Identifier, Member
+from services.loyalty.domain.postings import Closing, Move, Posting
 from services.loyalty.domain.programme import Programme
 from services.loyalty.store import members
 from shared import ids

@@ -6,8 +6,9 @@ from uuid import UUID
 from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain import closing, tiers
 from services.loyalty.domain.accounts import MemberState
-from services.loyalty.domain.closing import Batch, Closing, Holdings
+from services.loyalty.domain.closing import Batch
 from services.loyalty.domain.fold import Book, ReceiptState
+from services.loyalty.domain.postings import Closing, Holdings
 from services.loyalty.store import ledger, lots, spends
 from shared.db import Tx
 

@@ -95,7 +95,7 @@ async def add_identifier(
     kind, value = typed
     normal = identity.normalise(kind, value)
     new = _identifier(context, kind, normal)
-    member = await _locked(tx, member_id)
+    member = await locked(tx, member_id)
     if not await members.insert_identifiers(tx, member_id, [new]):
         if await members.owner_of(tx, kind, new.hmac) != member_id:
             _refuse_taken({kind})
@@ -108,7 +108,7 @@ async def change_profile(
     tx: Tx, member_id: UUID, changes: Mapping[str, Any], context: LoyaltyContext
 ) -> Known:
     """Change the given fields of a member's profile."""
-    member = await _locked(tx, member_id)
+    member = await locked(tx, member_id)
     profile = replace(member.profile, **changes)
     if profile == member.profile:
         return await _known(tx, member)
@@ -121,6 +121,14 @@ async def get(tx: Tx, member_id: UUID) -> Known:
     if member is None or member.status == "erased":
         raise _unknown()
     return await _known(tx, member)
+
+
+async def locked(tx: Tx, member_id: UUID) -> Member:
+    """Return a member, locked for change; 404 for nobody's id."""
+    member = await members.load(tx, member_id, lock=True)
+    if member is None or member.status == "erased":
+        raise _unknown()
+    return member
 
 
 async def lookup(tx: Tx, kind: str, value: str, context: LoyaltyContext) -> Known:
@@ -163,13 +171,6 @@ async def _replay(tx: Tx, before: Member, again: Member) -> Known:
             fields=["external_id"],
         )
     return await _known(tx, before, replayed=True)
-
-
-async def _locked(tx: Tx, member_id: UUID) -> Member:
-    member = await members.load(tx, member_id, lock=True)
-    if member is None or member.status == "erased":
-        raise _unknown()
-    return member
 
 
 def _with_contacts(request: Enrolment) -> list[tuple[str, str]]:

@@ -15,8 +15,8 @@ from shared.errors import Refused
 async def erase(tx: Tx, member_id: UUID, context: LoyaltyContext) -> tuple[Member, bool]:
     """Erase a member and return what is left, with whether it had been done before.
 
-    Name, contacts, birth date, external id and identifiers are deleted; ledger, receipts and
-    tier stay under an id that leads to nobody. The state ``erased`` and the end of the contact
+    Name, contacts, birth date, external id, identifiers and devices are deleted; ledger, receipts
+    and tier stay under an id that leads to nobody. The state ``erased`` and the end of the contact
     details are announced in the same transaction, and the other services delete what they have.
     The person may enrol again with the same card: as somebody new.
     """

@@ -7,10 +7,12 @@ from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain import closing, lots, spending
-from services.loyalty.domain.closing import Batch, Holdings, SpendChange
+from services.loyalty.domain.closing import Batch
 from services.loyalty.domain.fold import Book
+from services.loyalty.domain.possession import Claim
+from services.loyalty.domain.postings import Holdings, SpendChange
 from services.loyalty.domain.spending import Spend
-from services.loyalty.handlers import announce, books, enrol
+from services.loyalty.handlers import announce, books, possession
 from services.loyalty.store import reads, spends
 from services.loyalty.store.lots import list_due
 from shared import ids
@@ -27,9 +29,8 @@ SWEPT_MAX = 500
 class Wish:
     """A hold that a till or an app asks for."""
 
-    member_id: UUID
+    claim: Claim
     points: int
-    identified_by: str
     ttl_s: int
 
 
@@ -39,27 +40,27 @@ async def open_hold(tx: Tx, wish: Wish, caller: Caller, context: LoyaltyContext)
     The account's lock decides between two that want the same points: the second sees what the
     first left. Points whose end has come are not available, posted so or not.
     """
-    known = await enrol.get(tx, wish.member_id)
-    if known.member.status != "active":
-        raise Refused("member_departed", f"This member is {known.member.status}.", status=409)
-    account = await reads.load_account(tx, wish.member_id)
+    member_id = wish.claim.member_id
+    proof = await possession.prove(tx, wish.claim, caller, context)
+    possession.require_possession(proof, wish.points, context)
+    account = await reads.load_account(tx, member_id)
     if wish.points > account.available + account.pending:
         # Nobody need wait for the lock to hear that.
         raise _insufficient(account.available)
-    members = await books.lock(tx, {wish.member_id}, context)
-    holdings = (await books.load_holdings(tx, {wish.member_id}))[wish.member_id]
+    members = await books.lock(tx, {member_id}, context)
+    holdings = (await books.load_holdings(tx, {member_id}))[member_id]
     now = _now(holdings, context)
     _must_be_there(holdings, wish.points, now)
     hold = Spend(
         spend_id=ids.new_id(),
-        member_id=wish.member_id,
+        member_id=member_id,
         points=wish.points,
         taken=wish.points,
         captured=0,
         state="held",
         at=now,
         expires_at=now + timedelta(seconds=wish.ttl_s),
-        identified_by=wish.identified_by,
+        identified_by=wish.claim.kind,
         opened_by=caller.key_id,
         store_id=caller.store_id,
     )

@@ -9,6 +9,8 @@ from pydantic_settings import SettingsConfigDict
 from shared import identity
 from shared.settings import ServiceSettings
 
+PEER_URL = r"^(https?://[^\s]+)?$"
+
 
 class LoyaltySettings(ServiceSettings):
     """What an operator can turn."""
@@ -25,6 +27,15 @@ class LoyaltySettings(ServiceSettings):
     gift_card_validity_days_min: int = Field(default=1_827, ge=0, le=36_525)
     """For how long money is good that comes onto a gift card: what the law asks, five years here.
     A card without a date of expiry never ends."""
+    recognised_max_points: int = Field(default=0, ge=0, le=1_000_000_000)
+    """What a member may spend who is only recognised, by phone or e-mail; more needs a proof."""
+    lookups_terminal_per_min: int = Field(default=30, ge=1)
+    """Look-ups of members by one key in one process; raise it for a key of a whole store."""
+    lookups_staff_per_min: int = Field(default=60, ge=1)
+    lookups_app_per_min: int = Field(default=1_200, ge=1)
+    offers_url: str = Field(default="http://127.0.0.1:8003", pattern=PEER_URL)
+    """Asked for a member's export; empty where offers is not run. So ``notify_url``."""
+    notify_url: str = Field(default="http://127.0.0.1:8004", pattern=PEER_URL)
 
     @field_validator("identity_key")
     @classmethod

@@ -14,8 +14,8 @@ import asyncpg
 
 from services.loyalty.domain import chain
 from services.loyalty.domain.accounts import Leg, MemberState
-from services.loyalty.domain.closing import Move, Posting
 from services.loyalty.domain.fold import ReceiptState
+from services.loyalty.domain.postings import Move, Posting
 from services.loyalty.domain.programme import Programme
 from services.loyalty.store.tables import entry, receipt
 from shared.db import Tx, bulk

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from services.loyalty.domain.members import Identifier, Member, Profile
-from services.loyalty.store.tables import identifier, member
+from services.loyalty.store.tables import device, identifier, member
 from shared.db import Tx, bulk
 
 _PROFILE = ("name", "email", "phone", "birth_date", "locale", "time_zone", "home_store")
@@ -118,7 +118,7 @@ async def update_profile(tx: Tx, changed: Member) -> None:
 
 
 async def erase(tx: Tx, erased: Member) -> None:
-    """Write what is left of a member that ``load`` locked, and delete their identifiers."""
+    """Write what is left of a member that ``load`` locked; identifiers and devices are deleted."""
     await tx.execute(
         member.update()
         .values(
@@ -130,6 +130,7 @@ async def erase(tx: Tx, erased: Member) -> None:
     )
     await update_profile(tx, erased)
     await tx.execute(identifier.delete().where(identifier.c.member_id == erased.member_id))
+    await tx.execute(device.delete().where(device.c.member_id == erased.member_id))
 
 
 async def update_tiers(tx: Tx, tiers: Mapping[UUID, str | None]) -> list[Member]:

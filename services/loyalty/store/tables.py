@@ -269,3 +269,22 @@ gift_receipt = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False),
 )
 """Up to which revision holds follow a receipt. Its row is locked before any card."""
+
+device = sa.Table(
+    "device",
+    METADATA,
+    sa.Column("device_id", sa.Uuid, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("member_id", sa.Uuid, sa.ForeignKey("member.member_id"), nullable=False),
+    sa.Column("name", sa.Text, nullable=True),
+    sa.Column("enrolled_at", _INSTANT, nullable=False),
+    sa.Column("revoked_at", _INSTANT, nullable=True),
+    sa.Column("last_step", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("last_used_at", _INSTANT, nullable=True),
+    sa.UniqueConstraint("number", name="device_number"),
+    sa.CheckConstraint(
+        "number BETWEEN 10000000 AND 99999999", name="device_number_has_eight_digits"
+    ),
+)
+"""Phones whose app shows codes at the till; their secrets are derived and stored nowhere."""
+sa.Index("device_member", device.c.member_id, device.c.enrolled_at)

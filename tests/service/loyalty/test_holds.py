@@ -49,7 +49,11 @@ class Till:
         return event
 
     async def hold(self, points: int, key: str | None = None, **more: Any) -> httpx.Response:
-        body = {"member_id": str(self.member_id), "points": points, "identified_by": "card"}
+        body = {
+            "member_id": str(self.member_id),
+            "points": points,
+            "identified_by": {"card": "9840001234"},
+        }
         return await self.post("/v1/holds", {**body, **more}, key)
 
     async def hold_at_last(self, points: int) -> httpx.Response:
@@ -316,3 +320,14 @@ async def test_who_left_spends_nothing(till: Till) -> None:
         await office.post(f"/v1/members/{till.member_id}:erase")
 
     assert code(await till.hold(1)) == (404, "member_unknown")
+
+
+async def test_a_telephone_number_earns_and_does_not_spend(till: Till) -> None:
+    path = f"/v1/members/{till.member_id}/identifiers"
+    await till.client.post(path, json={"kind": "phone", "value": "+12125550123"})
+    phone = {"phone": "+12125550123"}
+
+    assert code(await till.hold(1, identified_by=phone)) == (403, "possession_required")
+    other = {"card": "9840009999"}
+    assert code(await till.hold(1, identified_by=other)) == (404, "not_identified")
+    assert await till.has() == (1_000, 0, 0, 0)

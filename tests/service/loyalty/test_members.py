@@ -203,6 +203,30 @@ async def test_a_changed_profile_is_announced(desk: Desk) -> None:
     assert (state.data.home_store, state.data.version) == ("0042", 2)
 
 
+async def test_language_and_time_zone_are_kept_changed_announced_and_taken_back(
+    desk: Desk,
+) -> None:
+    async with desk.client() as client:
+        person = {**PERSON, "locale": "de-AT"}
+        enrolled = (await client.post("/v1/members", json=person)).json()
+        path = f"/v1/members/{enrolled['member_id']}"
+        bad = await client.patch(path, json={"locale": "German", "time_zone": "Mars/Olympus"})
+        moved = {"locale": "fr-CA", "time_zone": "America/Montreal"}
+        changed = (await client.patch(path, json=moved)).json()
+        cleared = (await client.patch(path, json={"locale": None})).json()
+
+    assert (enrolled["locale"], enrolled["time_zone"]) == ("de-AT", "America/New_York")
+    assert {one["field"] for one in bad.json()["errors"]} == {"locale", "time_zone"}
+    assert (changed["locale"], changed["time_zone"]) == ("fr-CA", "America/Montreal")
+    assert (cleared["locale"], cleared["time_zone"]) == (None, "America/Montreal")
+    states = [one for one in await desk.published("members") if isinstance(one, MemberChanged)]
+    assert [(one.data.locale, one.data.time_zone) for one in states] == [
+        ("de-AT", "America/New_York"),
+        ("fr-CA", "America/Montreal"),
+        (None, "America/Montreal"),
+    ]
+
+
 async def test_a_new_tier_is_announced_with_the_member(desk: Desk) -> None:
     async with desk.client() as client:
         member_id = (await client.post("/v1/members", json=PERSON)).json()["member_id"]

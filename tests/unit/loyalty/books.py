@@ -8,9 +8,10 @@ from uuid import UUID
 
 from services.loyalty.domain import closing, fold, spending, tiers
 from services.loyalty.domain.accounts import MemberState
-from services.loyalty.domain.closing import Batch, Holdings, Move, Posting, SpendChange
+from services.loyalty.domain.closing import Batch
 from services.loyalty.domain.fold import Book, ReceiptState
 from services.loyalty.domain.lots import Drawn, Lot
+from services.loyalty.domain.postings import Holdings, Move, Posting, SpendChange
 from services.loyalty.domain.programme import Programme
 from services.loyalty.domain.spending import Spend
 from tests.builders import NOW

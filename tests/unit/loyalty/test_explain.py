@@ -7,8 +7,8 @@ import pytest
 
 from services.loyalty.domain import explain
 from services.loyalty.domain.accounts import MemberState
-from services.loyalty.domain.closing import Posting
 from services.loyalty.domain.explain import Recorded
+from services.loyalty.domain.postings import Posting
 from services.loyalty.handlers import announce
 from services.loyalty.store import ledger as store
 from shared.contracts.loyalty import PointsEarned, PointsReturned

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.loyalty.domain.caps import Cap
-from services.loyalty.domain.closing import Move, Posting
+from services.loyalty.domain.postings import Move, Posting
 from services.loyalty.domain.programme import Programme
 from services.loyalty.domain.spending import Spend
 from shared.contracts.purchases import Receipt, ReturnedLine

@@ -1,0 +1,143 @@
+"""What is posted: for receipts, and for whatever else moves points between accounts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from services.loyalty.domain.accounts import ISSUED, REDEEMED, Leg, MemberState, gain
+from services.loyalty.domain.fold import Change, Why
+from services.loyalty.domain.lots import Drawn, Lot
+from services.loyalty.domain.spending import Spend
+
+
+class Posting(NamedTuple):
+    """What a change of a receipt moved; two legs where a debt is repaid or made."""
+
+    change: Change
+    legs: Sequence[Leg]
+
+    @property
+    def points(self) -> int:
+        """Return what the member got; negative where it was taken."""
+        return self.change.points
+
+
+class Move(NamedTuple):
+    """What anything else moved: a hold, its end, the beginning or the end of a lot."""
+
+    member_id: UUID
+    cause_id: UUID
+    occurred_at: datetime
+    why: Why
+    about: UUID
+    """The hold or the lot."""
+    points: int
+    """What the member got; negative where it was taken."""
+    legs: Sequence[Leg]
+    ends_at: datetime | None = None
+    """The end of the lot."""
+    receipt_id: UUID | None = None
+    """The purchase that a hold paid for."""
+
+
+class Gift(NamedTuple):
+    """A lot that is not for a receipt, and the account of the programme that it comes from."""
+
+    lot: Lot
+    source: str
+    why: Why
+    cause_id: UUID
+    occurred_at: datetime
+
+
+class SpendChange(NamedTuple):
+    """A hold before (None: it is new) and after something happened to it."""
+
+    before: Spend | None
+    after: Spend
+    cause_id: UUID
+    occurred_at: datetime
+
+
+@dataclass(slots=True)
+class Holdings:
+    """All lots of a member, as posted, and all that takes from them."""
+
+    lots: dict[UUID, tuple[Lot, Drawn]] = field(default_factory=dict[UUID, tuple[Lot, Drawn]])
+    spends: dict[UUID, Spend] = field(default_factory=dict[UUID, Spend])
+
+
+@dataclass(slots=True)
+class LotWrites:
+    """Lots to insert, to write over and to delete."""
+
+    new: list[tuple[Lot, Drawn]] = field(default_factory=list[tuple[Lot, Drawn]])
+    changed: list[tuple[Lot, Drawn]] = field(default_factory=list[tuple[Lot, Drawn]])
+    gone: list[tuple[UUID, UUID]] = field(default_factory=list[tuple[UUID, UUID]])
+
+
+@dataclass(slots=True)
+class Closing:
+    """What is written: entries in the order of each member's ledger, and lots."""
+
+    entries: list[Posting | Move] = field(default_factory=list[Posting | Move])
+    lots: LotWrites = field(default_factory=LotWrites)
+
+
+def post_change(member: MemberState, change: Change, *, active: bool) -> Posting:
+    """Post what a change of a receipt moves: to what can be spent, or to what is pending."""
+    points = change.points
+    if not active:
+        legs = member.defer(ISSUED, points)
+    elif points > 0:
+        legs = member.give(ISSUED, points)
+    else:
+        legs = member.take(ISSUED, -points)
+    return Posting(change, legs)
+
+
+def post_gift(member: MemberState, gift: Gift, *, active: bool) -> Move:
+    """Post a lot that is not for a receipt."""
+    lot = gift.lot
+    return Move(
+        member_id=lot.member_id,
+        cause_id=gift.cause_id,
+        occurred_at=gift.occurred_at,
+        why=gift.why,
+        about=lot.lot_id,
+        ends_at=lot.expires_at,
+        points=lot.points,
+        legs=(member.give if active else member.defer)(gift.source, lot.points),
+    )
+
+
+def post_spend(member: MemberState, spend: SpendChange) -> Move:
+    """Post what becomes of a hold."""
+    before, after = spend.before, spend.after
+    why: Why
+    legs: list[Leg]
+    if before is None:
+        why, legs = "hold", member.hold(after.points)
+    elif before.state == "held":
+        back = before.taken - after.taken
+        why = "capture" if after.state == "captured" else "release"
+        legs = member.capture(after.taken) if after.taken else []
+        if back:
+            legs += member.release(back)
+    elif after.taken > before.taken:
+        why, legs = "capture", member.take(REDEEMED, after.taken - before.taken)
+    else:
+        why, legs = "returned", member.give(REDEEMED, before.taken - after.taken)
+    points = sum(gain(leg.from_account, leg.to_account, leg.points) for leg in legs)
+    return Move(
+        member_id=after.member_id,
+        cause_id=spend.cause_id,
+        occurred_at=spend.occurred_at,
+        why=why,
+        about=after.spend_id,
+        receipt_id=after.receipt_id,
+        points=points,
+        legs=legs,
+    )

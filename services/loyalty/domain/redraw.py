@@ -1,0 +1,158 @@
+"""Drawing all lots of a member anew, and posting what differs from what was posted."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from services.loyalty.domain import lots
+from services.loyalty.domain.accounts import BREAKAGE, Leg, MemberState
+from services.loyalty.domain.fold import Change, Why
+from services.loyalty.domain.lots import Drawn, Lot
+from services.loyalty.domain.postings import (
+    Closing,
+    Gift,
+    Holdings,
+    LotWrites,
+    Move,
+    SpendChange,
+    post_change,
+    post_gift,
+    post_spend,
+)
+from shared import ids
+
+
+class Redraw:
+    """A member whose lots are drawn anew, from all that there are and all that takes from them."""
+
+    def __init__(self, member: MemberState, held: Holdings, as_of: datetime) -> None:
+        self._member = member
+        self._wanted = {lot_id: lot for lot_id, (lot, _) in held.lots.items()}
+        self._changes: list[Change] = []
+        self._gifts: list[Gift] = []
+        self._spends: list[SpendChange] = []
+        self._posted = held.lots
+        self._taking = held.spends
+        # What can be spent already stays so, should our machines' clocks differ.
+        begun = [lot.activates_at for lot, drawn in held.lots.values() if drawn.active]
+        self._as_of = max([as_of, *begun])
+
+    def begin(self, lot: Lot) -> None:
+        """Add a lot, or put another in its place."""
+        self._wanted[lot.lot_id] = lot
+
+    change = begin
+
+    def drop(self, member_id: UUID, lot_id: UUID) -> None:
+        """Take a lot away."""
+        del member_id
+        del self._wanted[lot_id]
+
+    def post(self, change: Change) -> None:
+        """Add a change of a receipt."""
+        self._changes.append(change)
+
+    def give(self, gift: Gift) -> None:
+        """Add what is posted of a lot that is not for a receipt."""
+        self._gifts.append(gift)
+
+    def spend(self, spend: SpendChange) -> None:
+        """Add what becomes of a hold."""
+        self._spends.append(spend)
+        self._taking[spend.after.spend_id] = spend.after
+
+    def close(self, closing: Closing) -> None:
+        """Post all that differs, in an order that makes no debt on the way that can be avoided."""
+        member, taking = self._member, self._taking.values()
+        drawn, owed = lots.draw(
+            self._wanted.values(), [one.take() for one in taking if one.taken], self._as_of
+        )
+        entries = closing.entries
+        entries += self._ended(drawn, -1)
+        entries += [post_spend(member, one) for one in self._spends if not _takes_more(one)]
+        entries += [
+            post_change(member, one, active=self._is_active(one.receipt_id))
+            for one in self._changes
+        ]
+        entries += [
+            post_gift(member, one, active=self._is_active(one.lot.lot_id)) for one in self._gifts
+        ]
+        entries += self._begun(drawn)
+        entries += [post_spend(member, one) for one in self._spends if _takes_more(one)]
+        entries += self._ended(drawn, 1)
+        self._write_lots(drawn, closing.lots)
+        if any(one.taken for one in taking) or any(one.expired for one in drawn.values()):
+            member.drawn_at = self._as_of
+        _must_agree(member, drawn, owed)
+
+    def _is_active(self, lot_id: UUID) -> bool:
+        """Whether what is posted for a lot can be spent."""
+        if lot_id in self._posted:
+            return self._posted[lot_id][1].active
+        # Without a lot, the batch itself has taken back what it gave.
+        return lot_id not in self._wanted or self._wanted[lot_id].activates_at <= self._as_of
+
+    def _ended(self, drawn: Mapping[UUID, Drawn], sign: int) -> Iterator[Move]:
+        """Post what more of each lot has ended (``sign`` 1), or less (-1)."""
+        for lot_id in {**self._posted, **drawn}:
+            before = self._posted[lot_id][1].expired if lot_id in self._posted else 0
+            after = drawn[lot_id].expired if lot_id in drawn else 0
+            points = after - before
+            if points * sign > 0:
+                lot = self._wanted.get(lot_id) or self._posted[lot_id][0]
+                legs = (
+                    self._member.take(BREAKAGE, points)
+                    if points > 0
+                    else self._member.give(BREAKAGE, -points)
+                )
+                yield self._of_lot(lot, "expiry", -points, legs)
+
+    def _begun(self, drawn: Mapping[UUID, Drawn]) -> Iterator[Move]:
+        """Post which lots can be spent now that could not, or the other way round."""
+        for lot_id, now in drawn.items():
+            if now.active == self._is_active(lot_id):
+                continue
+            lot = self._wanted[lot_id]
+            legs = (
+                self._member.activate(lot.points)
+                if now.active
+                else self._member.suspend(lot.points)
+            )
+            yield self._of_lot(lot, "activation", 0, legs)
+
+    def _of_lot(self, lot: Lot, why: Why, points: int, legs: Sequence[Leg]) -> Move:
+        at = lot.expires_at if why == "expiry" else lot.activates_at
+        return Move(
+            member_id=lot.member_id,
+            cause_id=ids.derived_id(lot.lot_id, why, self._member.version),
+            occurred_at=at or self._as_of,
+            why=why,
+            about=lot.lot_id,
+            ends_at=lot.expires_at,
+            points=points,
+            legs=legs,
+        )
+
+    def _write_lots(self, drawn: Mapping[UUID, Drawn], writes: LotWrites) -> None:
+        for lot_id, now in drawn.items():
+            lot = self._wanted[lot_id]
+            if lot_id not in self._posted:
+                writes.new.append((lot, now))
+            elif self._posted[lot_id] != (lot, now):
+                writes.changed.append((lot, now))
+        for lot_id, (lot, _) in self._posted.items():
+            if lot_id not in self._wanted:
+                writes.gone.append((lot.member_id, lot_id))
+
+
+def _takes_more(spend: SpendChange) -> bool:
+    return spend.after.taken > (spend.before.taken if spend.before else 0)
+
+
+def _must_agree(member: MemberState, drawn: Mapping[UUID, Drawn], owed: int) -> None:
+    """Hold the accounts to the lots; ``AssertionError`` is a bug, and nothing is written."""
+    available = sum(one.remaining for one in drawn.values() if one.active)
+    pending = sum(one.remaining for one in drawn.values() if not one.active)
+    if (member.available, member.pending, member.debt) != (available, pending, owed):
+        message = f"accounts {member} do not agree with lots: {available}, {pending}, {owed}"
+        raise AssertionError(message)
