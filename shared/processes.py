@@ -10,8 +10,7 @@ from typing import Any
 from shared import auth, jobs, log, telemetry
 from shared.db import open_database
 from shared.errors import Unavailable
-from shared.http import app as http_app
-from shared.http import server
+from shared.http import health, server
 from shared.kafka import relay
 from shared.kafka.consumer import Consumer, HandlerBug
 from shared.kafka.offsets import Stopped
@@ -47,6 +46,8 @@ async def open_context(service: Service, process: str, stack: AsyncExitStack) ->
 
 
 async def _api(service: Service, context: Context, stop: asyncio.Event) -> None:
+    from shared.http import app as http_app  # noqa: PLC0415  the only process that needs it
+
     settings = context.settings
     api = http_app.create_api(service, context)
     telling = asyncio.create_task(
@@ -82,15 +83,15 @@ async def _with_health(
     if not settings.health_port:
         await work
         return
-    app = http_app.health_app(context.db, ready)
-    health = asyncio.create_task(server.serve(app, settings.host, settings.health_port, stop=stop))
+    app = health.alone(context.db, ready)
+    serving = asyncio.create_task(server.serve(app, settings.host, settings.health_port, stop=stop))
     # A port that is taken ends the process: unseen, nobody would know whether it works.
-    health.add_done_callback(lambda _: stop.set())
+    serving.add_done_callback(lambda _: stop.set())
     try:
         await work
     finally:
         stop.set()
-        await health
+        await serving
 
 
 async def _all(service: Service, context: Context, stop: asyncio.Event) -> None:

@@ -4,14 +4,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from fastapi import APIRouter
+from typing import TYPE_CHECKING, Any
 
 from shared.clock import Clock
 from shared.contracts.envelope import Event
 from shared.db import Database, Tx
 from shared.settings import ServiceSettings
+
+if TYPE_CHECKING:  # FastAPI is a third of the start of a process, and only one of four serves HTTP
+    from fastapi import APIRouter
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,15 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Routes:
+    """What a service answers over HTTP."""
+
+    routers: "tuple[APIRouter, ...]" = ()
+    streamed: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Path → bytes at most, for routes that read the stream of a body over 256 KiB."""
+
+
+@dataclass(frozen=True)
 class Service:
     """A service's parts, as its ``app.py`` puts them together."""
 
@@ -48,14 +58,13 @@ class Service:
     settings: Callable[..., ServiceSettings]
     open_context: Callable[[Any, Database, AsyncExitStack], Awaitable[Context]]
     migrations: Path
-    routers: tuple[APIRouter, ...] = ()
+    routes: Callable[[], Routes] = Routes
+    """Called by the process that serves them, which alone imports them."""
     handlers: Mapping[str, Handler] = field(default_factory=dict[str, Handler])
     """Topic → batch handler; the consumer group is the service's name."""
     jobs: tuple[Job, ...] = ()
-    streamed: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Path → bytes at most, for routes that read the stream of a body over 256 KiB."""
     after_migrate: Callable[[Any], Awaitable[None]] | None = None
     """Runs at the end of ``migrate`` with the service's context; must be idempotent."""
 
 
-__all__ = ["Context", "Event", "Handler", "Job", "Service"]
+__all__ = ["Context", "Event", "Handler", "Job", "Routes", "Service"]

@@ -12,11 +12,13 @@ one comparison.
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from fastapi import FastAPI
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 HEADER = "traceparent"
 Operation = Literal["commit", "send", "process"]
@@ -51,7 +53,7 @@ def enabled() -> bool:
     return _on
 
 
-def instrument(app: FastAPI) -> None:
+def instrument(app: "FastAPI") -> None:
     """Trace the application's requests, if traces are on."""
     if _on:
         from shared import spans

@@ -8,23 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from services.ingest import consumer, jobs
-from services.ingest.api import (
-    batch,
-    catalogue,
-    changes,
-    claims,
-    credentials,
-    events,
-    exceptions,
-    form_pages,
-    forms,
-    gaps,
-    imports,
-    interactions,
-    purchases,
-    reviews,
-    submissions,
-)
 from services.ingest.context import IngestContext, Positions
 from services.ingest.domain import Outcome, Sale
 from services.ingest.groupcommit import GroupCommit, Limits
@@ -32,14 +15,15 @@ from services.ingest.handlers import credentials as keys
 from services.ingest.handlers import sales
 from services.ingest.settings import IngestSettings
 from shared import identity, telemetry
-from shared.auth.guard import Failures
+from shared.auth.failures import Failures
 from shared.clock import Clock, SystemClock
 from shared.db import Database, Tx, run_unit
 from shared.errors import Unavailable
 from shared.http.peer import Peer
+from shared.imports import Kind
 from shared.imports import job as import_job
 from shared.kafka import positions
-from shared.service import Service
+from shared.service import Routes, Service
 
 
 def make_context(
@@ -111,6 +95,18 @@ async def _after_migrate(context: IngestContext) -> None:
     await run_unit(context.db, unit)
 
 
+def _routes() -> Routes:
+    from services.ingest import api  # noqa: PLC0415  by the process that serves them
+
+    return Routes(api.ROUTERS, api.STREAMED)
+
+
+def _import_kinds() -> Sequence[Kind]:
+    from services.ingest.api import imports  # noqa: PLC0415  once there is something to import
+
+    return imports.KINDS
+
+
 def service() -> Service:
     """Return ingest's parts."""
     return Service(
@@ -118,29 +114,8 @@ def service() -> Service:
         settings=IngestSettings,
         open_context=_open_context,
         migrations=Path(__file__).parent / "migrations",
-        routers=(
-            purchases.router,
-            batch.router,
-            changes.router,
-            claims.router,
-            events.router,
-            exceptions.router,
-            gaps.router,
-            reviews.router,
-            catalogue.router,
-            credentials.router,
-            interactions.router,
-            forms.router,
-            submissions.router,
-            form_pages.router,
-            imports.router,
-        ),
+        routes=_routes,
         handlers=consumer.HANDLERS,
-        jobs=(*jobs.JOBS, import_job(imports.KINDS)),
-        streamed={
-            **imports.STREAMED,
-            batch.PATH: batch.BATCH_BYTES_MAX,
-            catalogue.PRODUCTS_PATH: catalogue.PRODUCTS_BYTES_MAX,
-        },
+        jobs=(*jobs.JOBS, import_job(_import_kinds)),
         after_migrate=_after_migrate,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from services.ingest.domain import Outcome, Sale
 from services.ingest.groupcommit import GroupCommit
 from services.ingest.settings import IngestSettings
-from shared.auth.guard import Failures
+from shared.auth.failures import Failures
 from shared.db import Tx
 from shared.http.peer import Peer
 from shared.http.turns import Turns

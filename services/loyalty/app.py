@@ -1,18 +1,19 @@
 """Composition root: settings become a context; routes, handlers and jobs become a service."""
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from services.loyalty import api, consumer, jobs
-from services.loyalty.api import imports
+from services.loyalty import consumer, jobs
 from services.loyalty.context import LoyaltyContext
 from services.loyalty.settings import LoyaltySettings, programme
 from shared import identity
 from shared.clock import SystemClock
 from shared.db import Database
 from shared.http.peer import Peer
+from shared.imports import Kind
 from shared.imports import job as import_job
-from shared.service import Service
+from shared.service import Routes, Service
 
 
 async def open_context(
@@ -33,6 +34,18 @@ async def open_context(
     )
 
 
+def _routes() -> Routes:
+    from services.loyalty import api  # noqa: PLC0415  by the process that serves them
+
+    return Routes(api.ROUTERS, api.imports.STREAMED)
+
+
+def _import_kinds() -> Sequence[Kind]:
+    from services.loyalty.api import imports  # noqa: PLC0415  once there is something to import
+
+    return imports.KINDS
+
+
 def service() -> Service:
     """Return the loyalty service."""
     return Service(
@@ -40,8 +53,7 @@ def service() -> Service:
         settings=LoyaltySettings,
         open_context=open_context,
         migrations=Path(__file__).parent / "migrations",
-        routers=api.ROUTERS,
+        routes=_routes,
         handlers=consumer.HANDLERS,
-        jobs=(*jobs.JOBS, import_job(imports.KINDS)),
-        streamed=imports.STREAMED,
+        jobs=(*jobs.JOBS, import_job(_import_kinds)),
     )

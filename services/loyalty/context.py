@@ -9,7 +9,7 @@ from datetime import timedelta
 from services.loyalty.domain.gift_cards import Terms
 from services.loyalty.domain.programme import Programme
 from services.loyalty.settings import LoyaltySettings
-from shared.auth.guard import Failures
+from shared.auth.failures import Failures
 from shared.http.peer import Peer
 from shared.service import Context
 

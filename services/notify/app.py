@@ -4,7 +4,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
-from services.notify import api, consumer, jobs
+from services.notify import consumer, jobs
 from services.notify.channels import LogMailer, Mailer, SmtpMailer, SmtpServer
 from services.notify.context import Dispatch, Links, NotifyContext
 from services.notify.domain import catalogue
@@ -12,7 +12,7 @@ from services.notify.domain.gates import Limits
 from services.notify.settings import NotifySettings
 from shared.clock import SystemClock
 from shared.db import Database
-from shared.service import Service
+from shared.service import Routes, Service
 
 FOLDER = Path(__file__).parent
 
@@ -66,6 +66,12 @@ def _mailer(settings: NotifySettings) -> Mailer:
     )
 
 
+def _routes() -> Routes:
+    from services.notify import api  # noqa: PLC0415  by the process that serves them
+
+    return Routes(api.ROUTERS)
+
+
 def service() -> Service:
     """Return the notify service."""
     return Service(
@@ -73,7 +79,7 @@ def service() -> Service:
         settings=NotifySettings,
         open_context=open_context,
         migrations=FOLDER / "migrations",
-        routers=api.ROUTERS,
+        routes=_routes,
         handlers=consumer.HANDLERS,
         jobs=jobs.JOBS,
     )

@@ -4,13 +4,13 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from services.offers import api, consumer, jobs
+from services.offers import consumer, jobs
 from services.offers.context import OffersContext
 from services.offers.settings import OffersSettings
 from services.offers.store.candidates import Scope
 from shared.clock import SystemClock
 from shared.db import Database
-from shared.service import Service
+from shared.service import Routes, Service
 
 
 async def open_context(
@@ -29,6 +29,12 @@ async def open_context(
     )
 
 
+def _routes() -> Routes:
+    from services.offers import api  # noqa: PLC0415  by the process that serves them
+
+    return Routes(api.ROUTERS)
+
+
 def service() -> Service:
     """Return the offers service."""
     return Service(
@@ -36,7 +42,7 @@ def service() -> Service:
         settings=OffersSettings,
         open_context=open_context,
         migrations=Path(__file__).parent / "migrations",
-        routers=api.ROUTERS,
+        routes=_routes,
         handlers=consumer.HANDLERS,
         jobs=jobs.JOBS,
     )

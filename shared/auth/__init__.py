@@ -7,8 +7,9 @@ A key identifies a machine or a desk (``Role``), never a member. Routes name who
 A route without ``require`` and without ``auth.public`` stops the service from starting.
 """
 
+from typing import TYPE_CHECKING
+
 from shared.auth.caller import Caller
-from shared.auth.guard import Require, public, require
 from shared.auth.keys import ApiKey, new_key, parse_key
 from shared.auth.notes import keep_telling
 from shared.auth.ring import Keyring
@@ -22,6 +23,9 @@ from shared.auth.spread import (
     upsert,
 )
 from shared.contracts.credentials import Role
+
+if TYPE_CHECKING:
+    from shared.auth.guard import Require, public, require
 
 __all__ = [
     "ApiKey",
@@ -42,3 +46,12 @@ __all__ = [
     "require",
     "upsert",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import the guard when it is first asked for: consumers verify nobody, and need no FastAPI."""
+    if name not in {"Require", "public", "require"}:
+        raise AttributeError(name)
+    from shared.auth import guard  # noqa: PLC0415
+
+    return getattr(guard, name)

@@ -2,7 +2,6 @@
 
 import contextlib
 import ipaddress
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -12,15 +11,13 @@ from fastapi.security.base import SecurityBase
 
 from shared import metrics
 from shared.auth.caller import Caller
+from shared.auth.failures import Failures
 from shared.auth.keys import parse_key
 from shared.auth.rates import Rates
 from shared.auth.ring import Keyring
 from shared.contracts.credentials import Role
 from shared.errors import Refused
 
-FAILURES_PER_WINDOW = 20
-WINDOW_S = 60.0
-TRACKED_MAX = 10_000
 IPV6_PREFIX = 64
 
 _BEARER = b"bearer "
@@ -104,7 +101,7 @@ def _address(request: Request) -> str:
     return f"address {text}"
 
 
-def _refusal(request: Request, failures: "Failures", reason: str) -> Refused:
+def _refusal(request: Request, failures: Failures, reason: str) -> Refused:
     """Count the failure and return what to answer: the same 401 for every reason.
 
     A valid key always passes, however many failures its address has: one broken till must not
@@ -126,47 +123,3 @@ def _refusal(request: Request, failures: "Failures", reason: str) -> Refused:
         )
     metrics.auth_failures_total.labels(reason).inc()
     return Refused("unauthenticated", "A valid API key is needed.", status=401)
-
-
-class Failures:
-    """Counts failures per subject in windows of time, of a bounded number of subjects."""
-
-    def __init__(
-        self,
-        *,
-        limit: int = FAILURES_PER_WINDOW,
-        window_s: float = WINDOW_S,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Start at zero; ``limit`` failures within ``window_s`` are let pass."""
-        self._limit = limit
-        self._window_s = window_s
-        self._monotonic = monotonic
-        self._windows: dict[str, tuple[float, int]] = {}
-
-    def limited(self, subject: str) -> bool:
-        """Whether a subject has failed too often within this window."""
-        return self.wait_s(subject) > 0
-
-    def wait_s(self, subject: str) -> float:
-        """Return how many seconds a subject has to wait, 0 while it is within the limit."""
-        started, failures = self._windows.get(subject, (0.0, 0))
-        if failures < self._limit:
-            return 0.0
-        return max(0.0, started + self._window_s - self._monotonic())
-
-    def count(self, subject: str, *, limit: int | None = None) -> float:
-        """Add one failure; return how many seconds to wait, 0 while within the limit.
-
-        ``limit`` is the subject's own, where subjects differ.
-        """
-        now = self._monotonic()
-        started, failures = self._windows.pop(subject, (now, 0))
-        if now - started >= self._window_s:
-            started, failures = now, 0
-        self._windows[subject] = (started, failures + 1)
-        if len(self._windows) > TRACKED_MAX:
-            # The one that failed least recently: dicts keep the order of insertion.
-            del self._windows[next(iter(self._windows))]
-        allowed = self._limit if limit is None else limit
-        return started + self._window_s - now if failures >= allowed else 0.0

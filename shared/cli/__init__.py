@@ -14,8 +14,6 @@ import typer
 from shared import log
 from shared.cli import operate
 from shared.cli.terminal import complete
-from shared.db import migrate
-from shared.http import app as http_app
 from shared.http import server
 from shared.kafka import offsets, topics
 from shared.processes import PROCESSES, open_context, run_process
@@ -49,6 +47,8 @@ def run(service: Service, commands: Mapping[str, Callable[..., None]] | None = N
 
     @application.command("openapi", help="Print the OpenAPI document.")
     def _openapi() -> None:
+        from shared.http import app as http_app  # noqa: PLC0415  as a process that serves
+
         sys.stdout.write(json.dumps(http_app.openapi(service), indent=2, sort_keys=True) + "\n")
 
     application()
@@ -64,6 +64,8 @@ def _process(service: Service, name: str) -> operate.Command:
 
 async def bring_up_to_date(service: Service) -> None:
     """Bring database and topics to what the code expects; safe to repeat and to run twice."""
+    from shared.db import migrate  # noqa: PLC0415  Alembic is for this command alone
+
     settings = service.settings()
     await migrate.upgrade(service, settings)
     await topics.ensure(settings, service.name)

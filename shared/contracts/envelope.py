@@ -31,7 +31,10 @@ class Contract(BaseModel):
     The docstring under a field is its description in the published schema.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    # Built when first used: a process makes or reads few of all that there are.
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", use_attribute_docstrings=True, defer_build=True
+    )
 
 
 class Event(Contract):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Union, get_args
 
-from pydantic import Discriminator, TypeAdapter
+from pydantic import ConfigDict, Discriminator, TypeAdapter
 
 from shared.contracts import structs
 from shared.contracts.catalogue import CatalogueEvent
@@ -70,7 +70,8 @@ def _one_of(types: tuple[type[Event], ...]) -> TypeAdapter[Event]:
     # A union made at run time is a type to pydantic, and none to linter and checker.
     union = Union[types]  # noqa: UP007
     return TypeAdapter(  # pyright: ignore[reportUnknownVariableType]
-        Annotated[union, Discriminator("type")]  # pyright: ignore[reportArgumentType, reportInvalidTypeForm]
+        Annotated[union, Discriminator("type")],  # pyright: ignore[reportArgumentType, reportInvalidTypeForm]
+        config=ConfigDict(defer_build=True),
     )
 
 

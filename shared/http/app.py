@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import re
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from fastapi import FastAPI
@@ -14,17 +14,18 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from shared import metrics, telemetry
+from shared import telemetry
 from shared.auth import Keyring
-from shared.auth.guard import Failures, is_guarded
+from shared.auth.failures import Failures
+from shared.auth.guard import is_guarded
 from shared.auth.rates import Rates
-from shared.db import Database
+from shared.db import Database, migrate
 from shared.errors import PerennialError
 from shared.http import deadletters, health, problem
 from shared.http.health import Check, Readiness
-from shared.http.middleware import Guard, Limits, RouteLimits, Serving
+from shared.http.middleware import Limits, RouteLimits, guard
 from shared.http.raw import RawRoute
-from shared.service import Context, Service
+from shared.service import Context, Routes, Service
 
 DEADLINE_EXTENSION = "x-deadline-s"
 """``openapi_extra={DEADLINE_EXTENSION: 60}`` gives a route longer than ``Limits.deadline_s``."""
@@ -63,7 +64,8 @@ def create_api(service: Service, context: Context, *, limits: Limits | None = No
     Raises ``RuntimeError`` if a route neither requires a role nor is marked ``auth.public``.
     A route takes larger bodies by ``max_body_size=`` and longer by ``DEADLINE_EXTENSION``.
     """
-    app = _application(service)
+    routes = service.routes()
+    app = _application(service, routes)
     app.state.context = context
     settings = context.settings
     app.state.keyring = Keyring(
@@ -75,32 +77,21 @@ def create_api(service: Service, context: Context, *, limits: Limits | None = No
     app.state.auth_failures = Failures()
     if settings.environment == "production":
         app.openapi_url = app.docs_url = app.redoc_url = None
-    readiness = Readiness(health.database_check(service, context.db))
-    app.include_router(health.routes(readiness, service.name))
+    readiness = Readiness(_database_check(service, context.db))
+    app.router.routes.extend(health.routes(readiness, service.name))
     limits = limits or Limits(in_flight_max=context.settings.requests_max)
-    _guard(app, limits, _route_limits(service), _direct(service))
+    guard(app, limits, _route_limits(routes), _direct(routes))
     telemetry.instrument(app)
     return app
 
 
-def health_app(db: Database, ready: Callable[[], bool]) -> FastAPI:
-    """Return the application of a process that serves nothing but its health and metrics."""
-    app = FastAPI(openapi_url=None)
-
-    async def check() -> str | None:
-        await db.ping()
-        return None if ready() else "work"
-
-    return _with_health(app, check)
-
-
 def openapi(service: Service) -> dict[str, Any]:
     """Return the service's OpenAPI document; needs no database."""
-    return _application(service).openapi()
+    return _application(service, service.routes()).openapi()
 
 
-def _application(service: Service) -> FastAPI:
-    routers = (*service.routers, deadletters.routes(service))
+def _application(service: Service, routes: Routes) -> FastAPI:
+    routers = (*routes.routers, deadletters.routes(service))
     app = FastAPI(
         title=f"Perennial {service.name}",
         version=importlib.metadata.version("perennial"),
@@ -125,22 +116,24 @@ def _application(service: Service) -> FastAPI:
     return app
 
 
-def _with_health(app: FastAPI, check: Check) -> FastAPI:
-    app.include_router(health.routes(Readiness(check), "health"))
-    _guard(app, Limits(body_max_bytes=1))
-    return app
+def _database_check(service: Service, db: Database) -> Check:
+    """Return the check of an API: its own Postgres, at the schema that the code expects.
+
+    Kafka is not asked on purpose: without it the outbox grows, and tills notice nothing.
+    """
+    expected = migrate.head(service.migrations)
+
+    async def check() -> str | None:
+        await db.ping()
+        found = await migrate.current(db)
+        return None if found == expected else f"schema is at {found}, not at {expected}"
+
+    return check
 
 
-def _guard(
-    app: FastAPI,
-    limits: Limits,
-    routes: tuple[RouteLimits, ...] = (),
-    direct: Mapping[tuple[str, str], ASGIApp] | None = None,
-) -> None:
-    serving = Serving()
-    app.state.serving = serving
-    metrics.http_in_flight.set_function(lambda: serving.in_flight)
-    app.add_middleware(Guard, serving=serving, limits=limits, routes=routes, direct=direct or {})
+@problem.from_error.register
+def _from_validation(error: RequestValidationError) -> problem.Problem:
+    return problem.from_fields(cast("Iterable[Mapping[str, Any]]", error.errors()))
 
 
 async def _answer(_request: HTTPRequest, error: Exception) -> Response:
@@ -188,13 +181,13 @@ def _flatten(dependant: Dependant) -> Iterator[Dependant]:
         yield from _flatten(each)
 
 
-def _route_limits(service: Service) -> tuple[RouteLimits, ...]:
-    """Gather what routes declare: ``Service.streamed``, ``max_body_size``, the extension."""
+def _route_limits(routes: Routes) -> tuple[RouteLimits, ...]:
+    """Gather what routes declare: ``Routes.streamed``, ``max_body_size``, the extension."""
     found = [
         RouteLimits(re.compile(rf"{re.escape(path)}\Z"), most_bytes, UPLOAD_DEADLINE_S)
-        for path, most_bytes in service.streamed.items()
+        for path, most_bytes in routes.streamed.items()
     ]
-    for route in _api_routes(service.routers):
+    for route in _api_routes(routes.routers):
         deadline_s = (route.openapi_extra or {}).get(DEADLINE_EXTENSION)
         if route.max_body_size is not None and deadline_s is None:
             deadline_s = UPLOAD_DEADLINE_S
@@ -203,11 +196,11 @@ def _route_limits(service: Service) -> tuple[RouteLimits, ...]:
     return tuple(found)
 
 
-def _direct(service: Service) -> dict[tuple[str, str], ASGIApp]:
+def _direct(routes: Routes) -> dict[tuple[str, str], ASGIApp]:
     """Gather the routes that the guard may call by itself: it answers their errors alike."""
     return {
         (method, route.path): route.direct()
-        for route in _api_routes(service.routers)
+        for route in _api_routes(routes.routers)
         if isinstance(route, RawRoute)
         for method in route.methods or ()
     }

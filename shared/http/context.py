@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import Request
+from starlette.requests import Request
 
 
 def get_context(request: Request) -> Any:  # noqa: ANN401  each service has its own subclass

@@ -5,12 +5,16 @@ import importlib.metadata
 import time
 from collections.abc import Awaitable, Callable
 
-from fastapi import APIRouter, Request
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from shared import metrics
-from shared.db import Database, migrate
-from shared.service import Service
+from shared.db import Database
+from shared.http import problem
+from shared.http.middleware import Limits, guard
 
 CHECK_TIMEOUT_S = 2.5
 REMEMBER_S = 1.0
@@ -43,44 +47,47 @@ class Readiness:
             return self._answer
 
 
-def database_check(service: Service, db: Database) -> Check:
-    """Return the check of an API: its own Postgres, at the schema that the code expects.
-
-    Kafka is not asked on purpose: without it the outbox grows, and tills notice nothing.
-    """
-    expected = migrate.head(service.migrations)
+def alone(db: Database, ready: Callable[[], bool]) -> Starlette:
+    """Return the application of a process that serves nothing but its health and metrics."""
 
     async def check() -> str | None:
         await db.ping()
-        found = await migrate.current(db)
-        return None if found == expected else f"schema is at {found}, not at {expected}"
+        return None if ready() else "work"
 
-    return check
+    app = Starlette(
+        routes=routes(Readiness(check), "health"), exception_handlers={HTTPException: _answer}
+    )
+    guard(app, Limits(body_max_bytes=1))
+    return app
 
 
-def routes(readiness: Readiness, service: str) -> APIRouter:
+async def _answer(_request: Request, error: Exception) -> Response:
+    return problem.from_error(error).response()
+
+
+def routes(readiness: Readiness, service: str) -> list[Route]:
     """Return ``/health/live``, ``/health/ready``, ``/metrics`` and ``/version``."""
-    router = APIRouter(tags=["operations"], include_in_schema=False)
     version = {"service": service, "version": importlib.metadata.version("perennial")}
 
-    @router.get("/health/live")
-    async def live() -> Response:
+    async def live(_request: Request) -> Response:
         # Touches nothing: a process that is waiting for its database must not be killed for it.
         return JSONResponse({"status": "live"})
 
-    @router.get("/health/ready")
     async def ready(request: Request) -> Response:
         missing = "draining" if request.app.state.serving.draining else await readiness.missing()
         if missing is None:
             return JSONResponse({"status": "ready"})
         return JSONResponse({"status": "not ready", "missing": missing}, 503)
 
-    @router.get("/metrics")
-    async def render() -> Response:
+    async def render(_request: Request) -> Response:
         return Response(metrics.render(), media_type=metrics.CONTENT_TYPE)
 
-    @router.get("/version")
-    async def show_version() -> Response:
+    async def show_version(_request: Request) -> Response:
         return JSONResponse(version)
 
-    return router
+    return [
+        Route("/health/live", live),
+        Route("/health/ready", ready),
+        Route("/metrics", render),
+        Route("/version", show_version),
+    ]

@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import cast
 
 from prometheus_client import Histogram
+from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -133,6 +134,19 @@ class Guard:
             if method != "other":
                 self._timers[key] = timer
         return timer
+
+
+def guard(
+    app: Starlette,
+    limits: Limits,
+    routes: tuple[RouteLimits, ...] = (),
+    direct: Mapping[tuple[str, str], ASGIApp] | None = None,
+) -> None:
+    """Put the middleware around ``app``; ``app.state.serving`` is what is in hand."""
+    serving = Serving()
+    app.state.serving = serving
+    metrics.http_in_flight.set_function(lambda: serving.in_flight)
+    app.add_middleware(Guard, serving=serving, limits=limits, routes=routes, direct=direct or {})
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

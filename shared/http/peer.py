@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 
 import httpx
-from fastapi import Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from shared.errors import Unavailable
 

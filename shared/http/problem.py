@@ -5,11 +5,11 @@ import math
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import singledispatch
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from shared.contracts.problems import CODES
@@ -60,34 +60,33 @@ class Problem:
         return Response(self.body(), self.status, dict(self.headers), MEDIA_TYPE)
 
 
+@singledispatch
 def from_error(error: BaseException) -> Problem:
-    """Return what to tell the caller about ``error``; anything unknown is our bug, a 500."""
-    match error:
-        case Refused():
-            return _from_refusal(error)
-        case Malformed():
-            extra = {"errors": list(error.errors)} if error.errors else {}
-            return Problem(422, error.code, error.detail, extra)
-        case Unavailable():
-            return unavailable(error.code, error.detail, error.retry_after_s)
-        case RequestValidationError():
-            return _from_validation(cast("Iterable[Mapping[str, Any]]", error.errors()))
-        case StarletteHTTPException():
-            return _from_http(error)
-        case _:
-            return _from_unknown(error)
+    """Return what to tell the caller about ``error``; anything unknown is our bug, a 500.
 
-
-def _from_http(error: StarletteHTTPException) -> Problem:
-    """Translate what FastAPI and Starlette raise: no such path, no such method, and the like."""
-    code = _HTTP_CODES.get(error.status_code, "bad_request")
-    return Problem(error.status_code, code, CODES[code].advice, headers=dict(error.headers or {}))
-
-
-def _from_unknown(error: BaseException) -> Problem:
+    ``shared.http.app`` adds what FastAPI raises.
+    """
     if is_transient(error):
         return unavailable("database_unavailable", "The database does not answer; try again.")
     return Problem(500, "internal_error", BUG_DETAIL)
+
+
+@from_error.register
+def _from_malformed(error: Malformed) -> Problem:
+    extra = {"errors": list(error.errors)} if error.errors else {}
+    return Problem(422, error.code, error.detail, extra)
+
+
+@from_error.register
+def _from_unavailable(error: Unavailable) -> Problem:
+    return unavailable(error.code, error.detail, error.retry_after_s)
+
+
+@from_error.register
+def _from_http(error: HTTPException) -> Problem:
+    """Translate what Starlette raises: no such path, no such method, and the like."""
+    code = _HTTP_CODES.get(error.status_code, "bad_request")
+    return Problem(error.status_code, code, CODES[code].advice, headers=dict(error.headers or {}))
 
 
 def unavailable(code: str, detail: str, retry_after_s: float = 2.0) -> Problem:
@@ -101,6 +100,7 @@ def jittered(seconds: float) -> str:
     return str(random.randint(least, max(2, math.ceil(2 * seconds))))  # noqa: S311  not a secret
 
 
+@from_error.register
 def _from_refusal(error: Refused) -> Problem:
     extra = dict(error.extra)
     headers: dict[str, str] = {}
@@ -112,8 +112,11 @@ def _from_refusal(error: Refused) -> Problem:
     return Problem(error.status, error.code, error.detail, extra, headers)
 
 
-def _from_validation(errors: Iterable[Mapping[str, Any]]) -> Problem:
-    """Name the fields; never echo what was sent, which may be personal."""
+def from_fields(errors: Iterable[Mapping[str, Any]]) -> Problem:
+    """Name the fields that ``errors`` of pydantic name.
+
+    Never echo what was sent, which may be personal.
+    """
     found = list(errors)
     if any(one["type"] == "json_invalid" for one in found):
         return Problem(422, "malformed_json", "The body is not valid JSON.")

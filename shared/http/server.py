@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import uvicorn
 import uvloop
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared import log
@@ -102,7 +102,7 @@ class _Server(uvicorn.Server):
 
 
 async def serve(
-    app: FastAPI,
+    app: Starlette,
     host: str,
     port: int,
     *,
@@ -119,7 +119,7 @@ async def serve(
 
 
 async def serve_on(
-    app: FastAPI, listener: socket.socket, *, stop: asyncio.Event, drain_s: float = DRAIN_S
+    app: Starlette, listener: socket.socket, *, stop: asyncio.Event, drain_s: float = DRAIN_S
 ) -> None:
     """As ``serve``, on a socket that listens already."""
     server = _Server(

@@ -9,8 +9,21 @@ chunk's effect is rolled back before the report is written.
 A service says what it imports by a ``Kind`` each, and includes ``routes`` and ``job``.
 """
 
+from typing import TYPE_CHECKING
+
 from shared.imports.kinds import Kind, Outcome
-from shared.imports.routes import BYTES_MAX, path, routes
 from shared.imports.working import job
 
+if TYPE_CHECKING:
+    from shared.imports.api import BYTES_MAX, path, routes
+
 __all__ = ["BYTES_MAX", "Kind", "Outcome", "job", "path", "routes"]
+
+
+def __getattr__(name: str) -> object:
+    """Import the routes when they are first asked for: the job needs no FastAPI."""
+    if name not in {"BYTES_MAX", "path", "routes"}:
+        raise AttributeError(name)
+    from shared.imports import api  # noqa: PLC0415
+
+    return getattr(api, name)

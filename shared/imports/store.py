@@ -63,6 +63,12 @@ async def lock_run(tx: Tx, import_id: UUID) -> Run | None:
     return Run(*row) if row else None
 
 
+async def any_open(tx: Tx) -> bool:
+    """Whether a run has work left; locks nothing."""
+    waiting = import_run.c.ended_at.is_(None) & import_run.c.state.in_(OPEN)
+    return bool(await tx.scalar(sa.select(sa.exists().where(waiting))))
+
+
 async def lock_next(tx: Tx, kinds: Collection[str]) -> Run | None:
     """Return the oldest run that has work left, locked for change."""
     row = (

@@ -1,7 +1,7 @@
 """The job that applies what is staged, a chunk in each transaction."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -28,13 +28,18 @@ KEPT = timedelta(days=90)
 logger = log.get_logger(__name__)
 
 
-def job(kinds: Sequence[Kind]) -> Job:
-    """Return the job that works through the imports of ``kinds``, oldest first."""
-    by_name = {kind.name: kind for kind in kinds}
+def job(kinds: Callable[[], Sequence[Kind]]) -> Job:
+    """Return the job that works through the imports of ``kinds``, oldest first.
+
+    ``kinds`` is called once there is something to import: it may import what nothing else needs.
+    """
 
     async def run(context: Context) -> None:
         await _tidy(context)
-        await work(context, by_name, for_s=TURN_S)
+        async with context.db.transaction() as tx:
+            waiting = await store.any_open(tx)
+        if waiting:
+            await work(context, {kind.name: kind for kind in kinds()}, for_s=TURN_S)
 
     return Job("imports", every_s=EVERY_S, run=run)
 

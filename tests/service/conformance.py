@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from shared import auth
-from shared.auth.guard import WINDOW_S, Failures
+from shared.auth.failures import WINDOW_S, Failures
 from shared.http.app import create_api
 from shared.service import Service
 from tests import builders

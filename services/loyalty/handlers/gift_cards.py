@@ -13,7 +13,7 @@ from services.loyalty.domain.gift_cards import Book, Card, Cause
 from services.loyalty.store import gift_cards as store
 from services.loyalty.store.gift_cards import Row
 from shared import identity, ids
-from shared.auth.guard import WINDOW_S
+from shared.auth.failures import WINDOW_S
 from shared.db import Tx
 from shared.errors import Refused
 

@@ -56,7 +56,7 @@ async def test_an_upload_that_broke_off_applies_nothing(
         await until(lambda: state_is(context.db, "receiving", rows_read=1_000))
         writer.close()
         await until(lambda: state_is(context.db, "incomplete", rows_read=1_000))
-    await working.job(KINDS).run(context)
+    await working.job(lambda: KINDS).run(context)
 
     assert await count(context.db, tables.product) == await count(context.db, import_row) == 0
 

@@ -213,7 +213,7 @@ async def test_a_cancelled_import_stops_where_it_is_and_its_rows_are_forgotten(
 
     cancelled = await client.post(cancel, headers=bearer(ADMIN))
     again = await client.post(cancel, headers=bearer(ADMIN))
-    await working.job(KINDS).run(context)
+    await working.job(lambda: KINDS).run(context)
 
     assert cancelled.json()["state"] == "cancelled"
     assert again.json() == cancelled.json()
@@ -230,7 +230,7 @@ async def test_a_file_that_can_not_be_read_to_its_end_applies_nothing(
         headers=bearer(ADMIN) | {"Content-Type": CSV},
         content=f'sku,name\n{rows}x,"never closed\n'.encode(),
     )
-    await working.job(KINDS).run(context)
+    await working.job(lambda: KINDS).run(context)
 
     assert (answer.status_code, answer.json()["code"]) == (422, "import_format")
     assert await count(context.db, tables.product) == await count(context.db, import_row) == 0
@@ -244,7 +244,7 @@ async def test_an_upload_whose_process_died_is_given_up(
         await tx.execute(import_run.update().values(state="receiving"))
     clock.advance(timedelta(hours=1))
 
-    await working.job(KINDS).run(context)
+    await working.job(lambda: KINDS).run(context)
 
     assert (await report(client, begun))["state"] == "incomplete"
     assert await count(context.db, tables.product) == await count(context.db, import_row) == 0
@@ -256,7 +256,7 @@ async def test_a_report_is_forgotten_after_its_time(
     begun = await imported(client, context, "products", "sku,name\n,x\n")
     clock.advance(working.KEPT + timedelta(days=1))
 
-    await working.job(KINDS).run(context)
+    await working.job(lambda: KINDS).run(context)
 
     assert await count(context.db, import_run) == await count(context.db, import_problem) == 0
     assert begun["problems"] == 1

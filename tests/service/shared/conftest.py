@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest_asyncio
 from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from shared import auth
 from shared.auth import Grant
@@ -42,7 +43,7 @@ def bearer(key: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def in_process(app: FastAPI) -> AsyncGenerator[httpx.AsyncClient]:
+async def in_process(app: Starlette) -> AsyncGenerator[httpx.AsyncClient]:
     """Open a client that calls ``app`` without a socket."""
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://guestbook") as client:

@@ -13,7 +13,7 @@ from sqlalchemy import event
 
 from shared import auth
 from shared.auth import Caller, Grant, Keyring, keys
-from shared.auth.guard import FAILURES_PER_WINDOW
+from shared.auth.failures import FAILURES_PER_WINDOW
 from shared.auth.rates import BYTES_PER_REQUEST, Rates
 from shared.auth.ring import OVERLAP_S, REFRESH_S, STALE_S
 from shared.clock import FixedClock
@@ -22,7 +22,7 @@ from shared.db import Database, open_database
 from shared.db.plumbing import credential
 from shared.errors import Refused, Unavailable
 from shared.http.app import create_api, openapi
-from shared.service import Context, Service
+from shared.service import Context, Routes
 from shared.settings import ServiceSettings
 from tests.service.shared import guestbook
 from tests.service.shared.conftest import TILL, bearer, in_process
@@ -345,8 +345,7 @@ async def test_a_route_that_names_nobody_does_not_start(db: Database) -> None:
     @router.get("/v1/forgotten")
     async def forgotten() -> None: ...
 
-    whole = guestbook.service()
-    careless = Service(whole.name, whole.settings, whole.open_context, whole.migrations, (router,))
+    careless = replace(guestbook.service(), routes=lambda: Routes((router,)))
     with pytest.raises(RuntimeError, match="/v1/forgotten"):
         create_api(careless, guestbook.context(db))
 

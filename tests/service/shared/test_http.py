@@ -13,7 +13,8 @@ from shared import auth
 from shared.auth import Grant
 from shared.db import Database
 from shared.db.plumbing import dead_letter
-from shared.http.app import create_api, health_app
+from shared.http import health
+from shared.http.app import create_api
 from shared.http.middleware import Limits
 from tests.service.shared import guestbook
 from tests.service.shared.conftest import TILL, bearer, in_process, limited
@@ -158,7 +159,7 @@ async def test_alive_without_the_database_but_not_ready() -> None:
 async def test_a_worker_is_ready_when_its_work_is(
     db: Database, *, works: bool, status: int
 ) -> None:
-    async with in_process(health_app(db, lambda: works)) as client:
+    async with in_process(health.alone(db, lambda: works)) as client:
         assert (await client.get("/health/ready")).status_code == status
         assert (await client.get("/health/live")).status_code == 200
         assert b"perennial_" in (await client.get("/metrics")).content

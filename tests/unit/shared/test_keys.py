@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.auth import new_key, parse_key
-from shared.auth.guard import FAILURES_PER_WINDOW, TRACKED_MAX, WINDOW_S, Failures
+from shared.auth.failures import FAILURES_PER_WINDOW, TRACKED_MAX, WINDOW_S, Failures
 from shared.auth.keys import ALPHABET
 
 KEY = new_key()

@@ -7,6 +7,7 @@ import pytest
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+import shared.http.app  # noqa: F401  # pyright: ignore[reportUnusedImport]  adds FastAPI's own
 from shared.errors import Malformed, Refused, Unavailable
 from shared.http import problem
 

@@ -20,7 +20,7 @@ from shared.db import Database, Tx
 from shared.errors import Malformed, Refused, Unavailable
 from shared.http import Request, Text, get_context, idempotency
 from shared.http.raw import RawRoute
-from shared.service import Context, Service
+from shared.service import Context, Routes, Service
 from shared.settings import ServiceSettings
 
 note = sa.Table(
@@ -158,7 +158,7 @@ def service() -> Service:
         settings=lambda: Settings(database_url=""),
         open_context=open_context,
         migrations=Path(__file__).parent / "migrations",
-        routers=(router, raw),
+        routes=lambda: Routes((router, raw)),
     )
 
 
