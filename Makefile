@@ -34,10 +34,10 @@ help: ## list these targets
 .PHONY: setup demo up down status clean migrate
 setup: $(READY) ## install everything from uv.lock into .venv
 
-demo: $(RUNS) java ## real baskets end to end: HOUSEHOLDS=300 WEEKS=16, or SMALL=1
+demo: fetch ## real baskets end to end: HOUSEHOLDS=300 WEEKS=16, or SMALL=1
 	@$(PY) -m demo $(ARGS)
 
-up: $(RUNS) java ## start Kafka, Postgres, mail catcher and services; print URLs and keys
+up: fetch ## start Kafka, Postgres, mail catcher and services; print URLs and keys
 	@$(PY) -m deploy.local up $(ARGS)
 
 down: $(RUNS) ## stop what `make up` or `make demo` started; data stays
@@ -155,6 +155,17 @@ $(RUNS): pyproject.toml uv.lock | $(UV)
 	echo "uv is not installed; fetching a private copy into .tools/uv"; \
 	$$python -m venv .tools/uv; \
 	.tools/uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
+
+# What runs, and Kafka's jars meanwhile: on a new machine each waits for a network of its own.
+.PHONY: fetch jars
+fetch: java | $(UV)
+	@$(MAKE) -j 2 $(RUNS) jars
+
+jars: | $(UV)
+ifndef KAFKA_BOOTSTRAP_SERVERS
+	@python="$$($(UV) python find --system '>=3.11')" || { $(NO_PYTHON); }; \
+	PYTHONPATH=. "$$python" deploy/local/kafka/jars.py
+endif
 
 # Kafka runs on the machine's Java, its jars come by Maven; neither is needed for a Kafka of yours.
 .PHONY: java

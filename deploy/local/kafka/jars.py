@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -105,3 +106,11 @@ def _why(error: subprocess.CalledProcessError | subprocess.TimeoutExpired) -> st
         lines = [line for line in str(error.stdout).splitlines() if line.startswith("[ERROR]")]
         reason = lines[0].removeprefix("[ERROR]").strip()[:300] if lines else "see mvn's output"
     return f"Maven could not resolve Kafka's jars ({reason}). {WAYS_OUT}"
+
+
+if __name__ == "__main__":
+    # By the machine's own Python, while uv makes the one that everything else runs on.
+    try:
+        kafka_libs()
+    except LocalStackError as error:
+        sys.exit(str(error))
