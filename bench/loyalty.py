@@ -46,7 +46,7 @@ async def _prepare(infra: Infra) -> dict[str, str]:
     await topics.ensure(settings, "loyalty")
     return os.environ | {
         "KAFKA_BOOTSTRAP_SERVERS": infra.kafka.bootstrap,
-        "LOYALTY_PROGRAMME_FILE": "deploy/programme/demo.yaml",
+        "LOYALTY_PROGRAMME_FILE": "bench/programme.yaml",
         "IDENTITY_KEY": "00" * 32,
     }
 

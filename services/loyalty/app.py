@@ -1,11 +1,13 @@
 """Composition root: settings become a context; routes, handlers and jobs become a service."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import NoReturn
 
 from services.loyalty import consumer, jobs
-from services.loyalty.context import LoyaltyContext
+from services.loyalty.context import LoyaltyContext, Rules
 from services.loyalty.settings import LoyaltySettings, programme
 from shared import identity
 from shared.clock import SystemClock
@@ -19,16 +21,19 @@ from shared.service import Routes, Service
 async def open_context(
     settings: LoyaltySettings, db: Database, stack: AsyncExitStack
 ) -> LoyaltyContext:
-    """Return what handlers, routes and jobs are given."""
+    """Return what handlers, routes and jobs are given; it follows the rules until it closes."""
     urls = {"offers": settings.offers_url, "notify": settings.notify_url}
     peers = {name: Peer(name, url) for name, url in urls.items() if url}
     for peer in peers.values():
         stack.push_async_callback(peer.close)
+    rules = Rules(programme.load(settings.programme_file))
+    following = asyncio.create_task(rules.keep_following(db))
+    stack.push_async_callback(_end, following)
     return LoyaltyContext(
         db=db,
         clock=SystemClock(),
         settings=settings,
-        programme=programme.load(settings.programme_file),
+        rules=rules,
         identity_key=identity.read_key(settings.identity_key.get_secret_value()),
         peers=peers,
     )
@@ -44,6 +49,11 @@ def _import_kinds() -> Sequence[Kind]:
     from services.loyalty.api import imports  # noqa: PLC0415  once there is something to import
 
     return imports.KINDS
+
+
+async def _end(task: asyncio.Task[NoReturn]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 def service() -> Service:

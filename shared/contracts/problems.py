@@ -170,6 +170,25 @@ BUSINESS: Mapping[str, Code] = {
     ),
     "member_unknown": Code(404, "Member unknown", "Look the member up, or enrol."),
     "programme_malformed": Code(422, "Malformed programme", "Correct what `errors` names."),
+    "programme_version_unknown": Code(404, "Version unknown", "List the programme's versions."),
+    "programme_version_published": Code(
+        409, "Version is published", "Put the changed rules under another name."
+    ),
+    "programme_version_differs": Code(
+        422, "Two versions", "Name the same version in the path and in the body, or only there."
+    ),
+    "effective_from_too_soon": Code(
+        422, "Too soon", "Publish it from `earliest` on, or without `effective_from`."
+    ),
+    "effective_from_taken": Code(409, "Instant taken", "Take another `effective_from`."),
+    "backtest_running": Code(409, "Back-test runs", "Repeat it after `Retry-After` seconds."),
+    "programme_unreadable": Code(
+        503, "Rules of a newer release", "Bring every process to the release that published them."
+    ),
+    "programme_stale": Code(503, "Rules not read lately", "Repeat the same request."),
+    "programme_conflict": Code(
+        503, "File against table", "Take the version out of the programme's file."
+    ),
     "member_departed": Code(409, "Member departed", "Leave this person out of the file."),
     "points_insufficient": Code(
         409, "Not enough points", "Hold at most what `available` says, or take other payment."

@@ -10,6 +10,7 @@ from aiokafka.abc import ConsumerRebalanceListener as ConsumerRebalanceListener
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import ConsumerRecord as ConsumerRecord
 from aiokafka.structs import OffsetAndMetadata as OffsetAndMetadata
+from aiokafka.structs import OffsetAndTimestamp as OffsetAndTimestamp
 from aiokafka.structs import RecordMetadata
 from aiokafka.structs import TopicPartition as TopicPartition
 
@@ -74,6 +75,9 @@ class AIOKafkaConsumer:
     async def end_offsets(
         self, partitions: Iterable[TopicPartition]
     ) -> dict[TopicPartition, int]: ...
+    async def offsets_for_times(
+        self, timestamps: Mapping[TopicPartition, int]
+    ) -> dict[TopicPartition, OffsetAndTimestamp | None]: ...
     async def topics(self) -> set[str]: ...
     def partitions_for_topic(self, topic: str) -> set[int] | None: ...
 

@@ -1,6 +1,7 @@
 """Routes of loyalty: parse, one handler, answer."""
 
 from services.loyalty.api import (
+    backtests,
     devices,
     export,
     gift_cards,
@@ -9,6 +10,8 @@ from services.loyalty.api import (
     imports,
     ledger,
     members,
+    previews,
+    programmes,
 )
 
 ROUTERS = (
@@ -17,6 +20,9 @@ ROUTERS = (
     devices.router,
     holds.router,
     export.router,
+    programmes.router,
+    backtests.router,
+    previews.router,
     imports.router,
     gift_cards.router,
     gift_holds.router,

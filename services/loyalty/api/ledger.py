@@ -76,11 +76,17 @@ class ExplainLine(BaseModel):
     """One line of the receipt and what it is worth."""
 
     line_no: int
+    """0 for what a rule gives once for the receipt as a whole."""
     amount_minor: int
     rules: list[str]
     points_per_unit: int | None
+    """Null where it is no whole number."""
+    points_per_hundred_units: int | None
     points: int
+    title: str
     words: str
+    failed: bool
+    """Whether the rule's expression gave no answer, so that it gave nothing."""
 
 
 class Explain(BaseModel):

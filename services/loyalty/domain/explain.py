@@ -1,13 +1,14 @@
 """An entry in words: what earned the points, by which rule, with the arithmetic."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.loyalty.domain.accounts import REDEEMED
+from services.loyalty.domain.bonuses import PERCENT
 from services.loyalty.domain.fold import TierChange, Why
 from services.loyalty.domain.postings import Move, Posting
 from services.loyalty.domain.programme import Programme, Version
-from services.loyalty.domain.settle import FIELDS_PER_LINE
+from services.loyalty.domain.settle import FAILED, FIELDS_PER_LINE, RECEIPT
 
 _BECAUSE: dict[str, str] = {
     "purchase": "Purchase",
@@ -74,14 +75,19 @@ def tier_reason(change: TierChange, programme: Programme) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedLine:
-    """One line of the receipt and what it is worth."""
+    """One line of the receipt and what it is worth; ``line_no`` 0 is the receipt as a whole."""
 
     line_no: int
     amount_minor: int
     rules: tuple[str, ...]
     points_per_unit: int | None
+    """None where it is no whole number, and where the points do not depend on an amount."""
+    points_per_hundred_units: int | None
     points: int
+    title: str
     words: str
+    failed: bool = False
+    """Whether the rule's expression gave no answer for this receipt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +132,7 @@ def explain(
     ``owed`` says that the entry made a debt or repaid one.
     """
     version = programme.by_name.get(version_name) if version_name else None
-    lines = tuple(
-        _line(recorded.lines[at : at + FIELDS_PER_LINE], version, programme)
-        for at in range(0, len(recorded.lines), FIELDS_PER_LINE)
-    )
+    lines = explain_lines(recorded.lines, version, programme)
     return Explanation(
         words=_words(recorded, points, lines, version) + (_OWED[points > 0] if owed else ""),
         why=recorded.why,
@@ -140,10 +143,6 @@ def explain(
         posted_before=recorded.posted_before,
         lines=lines,
     )
-
-
-def _titles(version: Version | None) -> Mapping[tuple[str, ...], str]:
-    return {rate.rules: rate.title for rate in version.rates} if version else {}
 
 
 def _words(
@@ -157,11 +156,11 @@ def _words(
         return f"{because}: {points} points."
     if recorded.why == "moved_away":
         return f"{because}: its {recorded.posted_before} points went with it."
-    by_rule: dict[tuple[str, ...], int] = {}
+    by_rules: dict[str, int] = {}
     for line in lines:
-        by_rule[line.rules] = by_rule.get(line.rules, 0) + line.points
-    titles = _titles(version)
-    parts = [f"{titles.get(rules, ' + '.join(rules))}: {total}" for rules, total in by_rule.items()]
+        if line.title:
+            by_rules[line.title] = by_rules.get(line.title, 0) + line.points
+    parts = [f"{title}: {total}" for title, total in by_rules.items()]
     if recorded.cap is not None:
         caps = {cap.rule: cap.title for cap in version.caps} if version else {}
         title = caps.get(recorded.cap, recorded.cap)
@@ -175,17 +174,54 @@ def _words(
     )
 
 
-def _line(fields: Sequence[int], version: Version | None, programme: Programme) -> ExplainedLine:
-    line_no, amount, index, points = fields
-    paid = money(amount, programme)
-    rate = version.rates[index] if version else None
-    if rate is None:
-        words = f"Line {line_no}: {paid}, {points} points."
-        return ExplainedLine(line_no, amount, (), None, points, words)
-    words = (
-        f"Line {line_no}: {paid} × {rate.points_per_unit} per {programme.currency}"
-        f" = {points} points, rounded down ({rate.title})."
-        if rate.points_per_unit
-        else f"Line {line_no}: {paid} earns nothing ({rate.title})."
+def explain_lines(
+    settled: Sequence[int], version: Version | None, programme: Programme
+) -> tuple[ExplainedLine, ...]:
+    """Render a settlement's ``lines``; without its version there are but the numbers."""
+    return tuple(
+        _line(settled[at : at + FIELDS_PER_LINE], version, programme)
+        for at in range(0, len(settled), FIELDS_PER_LINE)
     )
-    return ExplainedLine(line_no, amount, rate.rules, rate.points_per_unit, points, words)
+
+
+def _line(fields: Sequence[int], version: Version | None, programme: Programme) -> ExplainedLine:
+    line_no, amount, mask, points = fields
+    if line_no == RECEIPT:
+        return _of_receipt(amount, mask, points, version)
+    paid = money(amount, programme)
+    if version is None:
+        words = f"Line {line_no}: {paid}, {points} points."
+        return ExplainedLine(line_no, amount, (), None, None, points, "", words)
+    rules, title, rate = _applied(version, mask)
+    per_unit, rest = divmod(rate, PERCENT)
+    shown = f"{per_unit}.{rest:02}".rstrip("0") if rest else str(per_unit)
+    words = (
+        f"Line {line_no}: {paid} × {shown} per {programme.currency}"
+        f" = {points} points, rounded down ({title})."
+        if rate
+        else f"Line {line_no}: {paid} earns nothing ({title})."
+    )
+    whole = None if rest else per_unit
+    return ExplainedLine(line_no, amount, rules, whole, rate, points, title, words)
+
+
+def _applied(version: Version, mask: int) -> tuple[tuple[str, ...], str, int]:
+    """Return ids, title and rate of the rules that a line earned by."""
+    lookups, base, excluded = version.lookups, version.base, version.excluded
+    if excluded is not None and mask & lookups.excluded:
+        return (excluded.rule,), excluded.title, 0
+    bonuses = lookups.chosen(mask)
+    extra = sum(one.adds(base.points_per_unit) for one in bonuses)
+    title = " + ".join(one.title for one in bonuses) or base.title
+    rules = (base.rule, *(one.rule for one in bonuses))
+    return rules, title, base.points_per_unit * PERCENT + extra
+
+
+def _of_receipt(amount: int, mask: int, points: int, version: Version | None) -> ExplainedLine:
+    bonuses = version.lookups.chosen(mask) if version else []
+    title = " + ".join(one.title for one in bonuses)
+    failed = amount == FAILED
+    said = "gave no answer, so it gives nothing" if failed else f"{points} points"
+    words = f"The receipt: {title or 'a rule'}: {said}."
+    rules = tuple(one.rule for one in bonuses)
+    return ExplainedLine(RECEIPT, 0, rules, None, None, points, title, words, failed=failed)

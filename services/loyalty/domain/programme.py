@@ -1,23 +1,33 @@
-"""The programme: what a purchase is worth, as immutable versions compiled to look-ups."""
+"""The programme: what a purchase is worth, as immutable versions of its rules."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from services.loyalty.domain.bonuses import Bonus
 from services.loyalty.domain.caps import Cap, Per
+from services.loyalty.domain.lookups import Lookups
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
-    """What one currency unit spent in a category earns, and the rules that say so."""
+class Base:
+    """What one currency unit earns in every category that no rule excludes."""
 
-    points_per_unit: int
-    rules: tuple[str, ...]
+    rule: str
     title: str
-    qualifies: bool = True
-    """Whether the amount counts towards a tier."""
+    points_per_unit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """What earns nothing and does not count towards a tier."""
+
+    rule: str
+    title: str
+    categories: frozenset[str] = frozenset()
+    skus: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +48,26 @@ class Worth:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One immutable version of the rules.
-
-    ``rates[0]`` is the base rate; ``rate_of`` says for each other category which rate applies,
-    as ``(index into rates, points per unit)``: the hot path looks up once a line and decides
-    nothing.
-    """
+    """One immutable version of the rules."""
 
     version: str
     effective_from: datetime
-    rates: tuple[Rate, ...]
-    rate_of: Mapping[str | None, tuple[int, int]] = field(hash=False)
+    base: Base
     expiry_months: int
+    bonuses: tuple[Bonus, ...] = ()
+    excluded: Excluded | None = None
     caps: tuple[Cap, ...] = ()
 
-    @property
-    def base(self) -> tuple[int, int]:
-        """Return the rate of every category that no rule names."""
-        return 0, self.rates[0].points_per_unit
+    lookups: Lookups = field(init=False, repr=False, compare=False)
+    """The same rules as ``settle`` reads them."""
+
+    def __post_init__(self) -> None:
+        """Compile the rules once."""
+        excluded = self.excluded or Excluded("", "")
+        lookups = Lookups(
+            self.base.points_per_unit, self.bonuses, excluded.categories, excluded.skus
+        )
+        object.__setattr__(self, "lookups", lookups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +94,15 @@ class Programme:
         periods = {cap.per for version in self.versions for cap in version.caps}
         longest = next((per for per in ("month", "day") if per in periods), None)
         object.__setattr__(self, "capped_per", longest)
+
+    def with_versions(self, more: Iterable[Version]) -> "Programme":
+        """Return the same with further versions, each at its place in time.
+
+        One of a name that is here already stands in its place.
+        """
+        by_name = {**self.by_name, **{one.version: one for one in more}}
+        versions = tuple(sorted(by_name.values(), key=lambda one: one.effective_from))
+        return replace(self, versions=versions, by_name=by_name)
 
     def period(self, day: date) -> tuple[datetime, datetime] | None:
         """Return from when until when, in UTC, sales can touch the worth of one on ``day``."""

@@ -1,51 +1,24 @@
 """What a receipt at its net state is worth; a pure function of receipt and programme."""
 
-from collections.abc import Iterable
-from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
+from services.loyalty.domain import bonuses as rules
+from services.loyalty.domain.bonuses import PERCENT
+from services.loyalty.domain.conditions import EvaluationFailed
+from services.loyalty.domain.facts import Facts
+from services.loyalty.domain.lookups import Lookups
 from services.loyalty.domain.programme import Programme, Version
+from services.loyalty.domain.receipts import Line, Receipt
 
 FIELDS_PER_LINE = 4
-"""A settlement's ``lines`` is flat: line_no, amount_minor, index of the rate, points; repeated."""
+"""A settlement's ``lines`` is flat: line_no, amount_minor, rules (a mask of the version's), points;
+repeated. Behind the lines of the receipt come those of ``RECEIPT``."""
+RECEIPT = 0
+"""Stands for the receipt as a whole in place of a line_no: points that one rule gives once."""
+FAILED = -1
+"""In place of the amount of such a line: the rule's expression gave no answer, hence no points."""
 
-
-class Line(Protocol):
-    """A line at its net state."""
-
-    @property
-    def line_no(self) -> int:
-        """Its number on the receipt."""
-        ...
-
-    @property
-    def category(self) -> str | None:
-        """Of the product; None where it is not known."""
-        ...
-
-    @property
-    def amount_minor(self) -> int:
-        """Paid for what was kept of it."""
-        ...
-
-
-class Receipt(Protocol):
-    """What of a receipt decides its points."""
-
-    @property
-    def currency(self) -> str:
-        """ISO 4217."""
-        ...
-
-    @property
-    def occurred_at(self) -> datetime:
-        """When the sale happened."""
-        ...
-
-    @property
-    def lines(self) -> Iterable[Line]:
-        """Each at its net state."""
-        ...
+__all__ = ["FAILED", "FIELDS_PER_LINE", "RECEIPT", "Line", "Receipt", "Settlement", "settle"]
 
 
 class Settlement(NamedTuple):
@@ -67,24 +40,71 @@ def settle(receipt: Receipt, programme: Programme) -> Settlement:
     version = programme.in_force(receipt.occurred_at)
     if version is None or receipt.currency != programme.currency:
         return Settlement(0, 0, [], None)
-    return _settle(receipt.lines, version, programme.minor_per_unit)
+    return settle_by(version, receipt, programme)
 
 
-def _settle(lines: Iterable[Line], version: Version, minor_per_unit: int) -> Settlement:
-    # The hottest loop of the service: one look-up a line, and one flat list for the explanation.
-    rate_of = version.rate_of.get
-    base = version.base
-    rates = version.rates
-    total = qualifying = 0
+def settle_by(version: Version, receipt: Receipt, programme: Programme) -> Settlement:
+    """Return what the net state of ``receipt`` is worth by the rules of one version."""
+    # The hottest loop of the service: look-ups for each line, and one flat list for the
+    # explanation. Conditions wait until a line counts for their rule.
+    lookups = version.lookups
+    by_category, by_sku, anywhere = lookups.by_category.get, lookups.by_sku, lookups.anywhere
+    combinations, combine = lookups.combinations.get, lookups.combine
+    divisor = programme.minor_per_unit * PERCENT
+    open_ = lookups.open_to(receipt, programme.time_zone)
+    waiting = open_ & lookups.deferred
+    facts: Facts | None = None
+    failed = once = total = qualifying = 0
     explained: list[int] = []
-    for line in lines:
+    for line in receipt.lines:
         amount = line.amount_minor
         if amount <= 0:
             continue
-        index, per_unit = rate_of(line.category, base)
-        points = amount * per_unit // minor_per_unit
+        mask = by_category(line.category, anywhere)
+        if by_sku:
+            mask |= by_sku.get(line.sku, 0)
+        mask &= open_
+        if mask & waiting and not mask & lookups.excluded:
+            facts = facts or Facts(receipt, lookups, programme.time_zone)
+            refused, without_answer = _refused(mask & waiting, lookups, facts)
+            waiting &= ~mask
+            open_ &= ~refused
+            failed |= without_answer
+            mask &= open_
+        given, rate, qualifies, of_receipt = combinations(mask) or combine(mask)
+        points = amount * rate // divisor
         total += points
-        if per_unit or rates[index].qualifies:
+        if qualifies:
             qualifying += amount
-        explained += (line.line_no, amount, index, points)
+        once |= of_receipt
+        explained += (line.line_no, amount, given, points)
+    if once or failed:
+        total += _of_receipt(once, failed, lookups, explained)
     return Settlement(total, qualifying, explained, version)
+
+
+def _refused(mask: int, lookups: Lookups, facts: Facts) -> tuple[int, int]:
+    """Return which of the rules do not apply after all, and which of those gave no answer."""
+    refused = failed = 0
+    for bit, bonus in lookups.last:
+        if not mask & bit:
+            continue
+        try:
+            allowed = facts.allow(bonus)
+        except EvaluationFailed:
+            # Whoever can not say whether a bonus is due does not give it.
+            allowed = False
+            failed |= bit
+        if not allowed:
+            refused |= bit
+    return refused, failed
+
+
+def _of_receipt(mask: int, failed: int, lookups: Lookups, explained: list[int]) -> int:
+    """Add what the receipt earns as a whole to the explanation; return its points."""
+    given = rules.stack(lookups.chosen(mask), lambda one: one.points_per_receipt)
+    for bonus in given:
+        explained += (RECEIPT, 0, lookups.mask([bonus]), bonus.points_per_receipt)
+    for bonus in lookups.chosen(failed):
+        explained += (RECEIPT, FAILED, lookups.mask([bonus]), 0)
+    return sum(bonus.points_per_receipt for bonus in given)

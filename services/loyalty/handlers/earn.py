@@ -20,7 +20,7 @@ async def on_purchases(tx: Tx, events: Sequence[PurchaseEvent], context: Loyalty
     Accounts are locked first, then receipts, both in the order of their ids, and new receipts are
     inserted in that order at the end: two batches wait for each other, but never in a circle.
     """
-    programme = context.programme
+    programme = await context.rules.follow(tx)
     receipt_ids = {event.data.receipt_id for event in events}
     owners = await ledger.load_owners(tx, receipt_ids)
     touched = {(event.data.member_id, event.data.occurred_at) for event in events}
@@ -30,6 +30,7 @@ async def on_purchases(tx: Tx, events: Sequence[PurchaseEvent], context: Loyalty
     members = await books.lock(tx, wanted, context)
     loaded = await ledger.lock_receipts(tx, receipt_ids, owners, programme)
     loaded |= await ledger.load_periods(tx, _periods(touched, programme), programme)
+    context.rules.check_fresh(programme)
     book = books.open_book(members, context, loaded)
     for event in events:
         fold.fold(book, event)

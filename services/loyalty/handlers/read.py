@@ -70,6 +70,7 @@ async def entries(
     """Return a member's entries, newest first, each with its explanation."""
     await enrol.get(tx, member_id)
     rows = await reads.list_entries(tx, member_id, before=before, limit=limit)
+    await context.rules.follow(tx)
     return [_entry(row, context) for row in rows]
 
 

@@ -1,7 +1,7 @@
 """Loyalty's own tables."""
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 
 METADATA = sa.MetaData()
 _INSTANT = sa.DateTime(timezone=True)
@@ -288,3 +288,20 @@ device = sa.Table(
 )
 """Phones whose app shows codes at the till; their secrets are derived and stored nowhere."""
 sa.Index("device_member", device.c.member_id, device.c.enrolled_at)
+programme_version = sa.Table(
+    "programme_version",
+    METADATA,
+    sa.Column("version", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("document", JSONB, nullable=False),
+    sa.Column("effective_from", _INSTANT, nullable=True),
+    sa.Column("updated_at", _INSTANT, nullable=False),
+    sa.Column("published_at", _INSTANT, nullable=True),
+    sa.UniqueConstraint("effective_from", name="programme_version_effective_from"),
+    sa.CheckConstraint("state IN ('draft', 'published')", name="programme_version_state"),
+    sa.CheckConstraint(
+        "(state = 'published') = (effective_from IS NOT NULL AND published_at IS NOT NULL)",
+        name="programme_version_published",
+    ),
+)
+"""Versions of the rules beside those of the file. A trigger keeps published ones as they are."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -9,8 +10,9 @@ import httpx
 import sqlalchemy as sa
 
 from services.loyalty.app import service
-from services.loyalty.context import LoyaltyContext
+from services.loyalty.context import LoyaltyContext, Rules
 from services.loyalty.domain.accounts import gain
+from services.loyalty.domain.programme import Programme
 from services.loyalty.handlers import audit, earn
 from services.loyalty.settings import LoyaltySettings
 from services.loyalty.store import tables
@@ -36,15 +38,25 @@ class Desk:
     def __init__(self, db: Database) -> None:
         self.db = db
         self.clock = FixedClock(NOW)
+        self.seconds = 0.0
+        """What the process's own clock says, by which it reads the rules again."""
         self.context = LoyaltyContext(
             db=db,
             clock=self.clock,
             settings=LoyaltySettings.model_validate(
                 {"database_url": "postgresql://unused", "IDENTITY_KEY": IDENTITY_KEY}
             ),
-            programme=programmes.small(),
+            rules=self._rules(programmes.small()),
             identity_key=bytes.fromhex(IDENTITY_KEY),
         )
+
+    def _rules(self, programme: Programme) -> Rules:
+        return Rules(programme, monotonic=lambda: self.seconds)
+
+    def under(self, programme: Programme) -> "Desk":
+        """Go by another programme from now on."""
+        self.context = replace(self.context, rules=self._rules(programme))
+        return self
 
     async def apply(self, *events: Any) -> None:
         """Apply one batch of purchases events, as the consumer loop does."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,7 +11,6 @@ import sqlalchemy as sa
 
 from services.loyalty.domain.accounts import gain
 from services.loyalty.domain.caps import Cap
-from services.loyalty.domain.programme import Programme
 from services.loyalty.store import tables
 from tests import builders
 from tests.builders import MEMBER, NOW
@@ -27,12 +25,6 @@ OTHER = UUID(int=7)
 DAILY = Cap("daily", "At most 500 points a day", "day", 500)
 
 
-def under(desk: Desk, programme: Programme) -> Desk:
-    desk.context = replace(desk.context, programme=programme)
-    desk.clock.advance(timedelta(days=30))  # to after the last sale of the table
-    return desk
-
-
 def sale(number: int, hours: int, cents: int, member: UUID = MEMBER) -> Any:
     """Build a sale of the demo day; 10 points per dollar."""
     at = NOW.replace(hour=12) + timedelta(hours=hours)
@@ -44,7 +36,8 @@ def sale(number: int, hours: int, cents: int, member: UUID = MEMBER) -> Any:
 
 @pytest.mark.parametrize("case", [pytest.param(one, id=one.name) for one in CASES])
 async def test_the_ledger_says_what_the_table_says(desk: Desk, case: Case) -> None:
-    under(desk, case.programme)
+    desk.under(case.programme)
+    desk.clock.advance(timedelta(days=30))  # to after the last sale of the table
 
     for event in case.events:
         await desk.apply(event)
@@ -67,7 +60,7 @@ async def test_the_ledger_says_what_the_table_says(desk: Desk, case: Case) -> No
 
 
 async def test_an_entry_names_the_cap_and_the_other_receipt_that_moved_it(desk: Desk) -> None:
-    under(desk, programmes.small(programmes.version(caps=(DAILY,))))
+    desk.under(programmes.small(programmes.version(caps=(DAILY,))))
     async with desk.client() as client:
         member = (await client.post("/v1/members", json={})).json()["member_id"]
         first, second = sale(1, 0, 4_000, UUID(member)), sale(2, 1, 3_000, UUID(member))
@@ -110,9 +103,9 @@ async def test_batches_that_race_for_a_cap_share_it_by_the_time_of_the_sale(
         )
         for number in range(120)
     ]
-    in_order = under(Desk(await make_database("loyalty")), programme)
+    in_order = Desk(await make_database("loyalty")).under(programme)
     await in_order.apply(*sorted(events, key=lambda event: event.data.occurred_at))
-    under(desk, programme)
+    desk.under(programme)
 
     async with asyncio.TaskGroup() as group:
         for at in range(0, len(events), 15):
@@ -128,7 +121,7 @@ async def _worth(desk: Desk) -> dict[UUID, int]:
 
 async def test_receipts_from_before_the_upgrade_keep_what_they_have(desk: Desk) -> None:
     """What was worth nothing then has no time, and takes nothing from a cap."""
-    under(desk, programmes.small(programmes.version(caps=(DAILY,))))
+    desk.under(programmes.small(programmes.version(caps=(DAILY,))))
     old = sale(1, 0, 1_000)
     await desk.apply(old)
     async with desk.db.transaction() as tx:

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from services.loyalty.domain.bonuses import Bonus
 from services.loyalty.domain.caps import Cap
-from services.loyalty.domain.programme import Programme, Rate, Tier, Version, Worth
+from services.loyalty.domain.programme import Base, Excluded, Programme, Tier, Version, Worth
 from services.loyalty.settings import programme
 
 DEMO_FILE = Path(__file__).parents[3] / "deploy" / "programme" / "demo.yaml"
@@ -13,18 +14,28 @@ BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def version(
-    name: str = "v1", *, since: datetime = BEGAN, base: int = 10, caps: tuple[Cap, ...] = ()
+    name: str = "v1",
+    *,
+    since: datetime = BEGAN,
+    base: int = 10,
+    bonuses: tuple[Bonus, ...] = (),
+    caps: tuple[Cap, ...] = (),
 ) -> Version:
-    """10 a dollar, fresh produce double, fuel nothing."""
+    """10 a dollar, fresh produce double, fuel nothing, and ``bonuses``."""
     return Version(
         version=name,
         effective_from=since,
-        rates=(
-            Rate(base, ("base",), f"{base} points per dollar"),
-            Rate(2 * base, ("base", "fresh"), "Fresh produce counts double"),
-            Rate(0, ("fuel",), "Fuel earns nothing", qualifies=False),
+        base=Base("base", f"{base} points per dollar", base),
+        bonuses=(
+            Bonus(
+                "fresh",
+                "Fresh produce counts double",
+                multiplier_percent=200,
+                categories=frozenset({"BANANAS"}),
+            ),
+            *bonuses,
         ),
-        rate_of={"BANANAS": (1, 2 * base), "FUEL": (2, 0)},
+        excluded=Excluded("fuel", "Fuel earns nothing", frozenset({"FUEL"})),
         expiry_months=12,
         caps=caps,
     )

@@ -7,8 +7,11 @@ import pytest
 
 from services.loyalty.domain import explain
 from services.loyalty.domain.accounts import MemberState
+from services.loyalty.domain.bonuses import Bonus
+from services.loyalty.domain.conditions import compile_condition
 from services.loyalty.domain.explain import Recorded
 from services.loyalty.domain.postings import Posting
+from services.loyalty.domain.programme import Programme
 from services.loyalty.handlers import announce
 from services.loyalty.store import ledger as store
 from shared.contracts.loyalty import PointsEarned, PointsReturned
@@ -39,7 +42,7 @@ def postings(*events: Any) -> list[Posting]:
     return ledger.postings
 
 
-def explained(posting: Posting) -> explain.Explanation:
+def explained(posting: Posting, programme: Programme = PROGRAMME) -> explain.Explanation:
     """Take the way that an entry takes: to the table's JSON and back."""
     member = MemberState(0, 0, posting.change.event.time, {}, None)
     (values,) = store.entry_rows([posting], {posting.change.member_id: member})
@@ -47,7 +50,7 @@ def explained(posting: Posting) -> explain.Explanation:
     assert row["hash"] == member.chain
     assert row["points"] == abs(posting.points)
     recorded = Recorded(**json.loads(row["explain"]))
-    return explain.explain(recorded, posting.points, row["programme_version"], PROGRAMME)
+    return explain.explain(recorded, posting.points, row["programme_version"], programme)
 
 
 def test_an_entry_explains_a_purchase_line_by_line() -> None:
@@ -83,6 +86,58 @@ def test_an_entry_of_unknown_rules_still_shows_its_arithmetic() -> None:
     shown = explain.explain(recorded, 25, "withdrawn", PROGRAMME)
 
     assert shown.lines[0].words == "Line 1: 2.50 USD, 25 points."
+
+
+def test_an_entry_explains_what_several_rules_gave() -> None:
+    rules = (
+        Bonus("quarter", "A quarter more", multiplier_percent=125),
+        Bonus("visit", "For the visit", points_per_receipt=30),
+        Bonus("odd", "Odd", points_per_unit=1, when=compile_condition("1 / 0 > 1")),
+    )
+    programme = programmes.small(programmes.version(bonuses=rules))
+    ledger = Ledger(programme)
+    ledger.apply(bought_and_brought_back()[:1])
+
+    shown = explained(ledger.postings[0], programme)
+
+    assert shown.words == (
+        "Purchase: 105 points (A quarter more: 31; Fresh produce counts double + A quarter more: "
+        "44; Fuel earns nothing: 0; For the visit: 30; Odd: 0)."
+    )
+    assert [line.words for line in shown.lines] == [
+        "Line 1: 2.50 USD × 12.5 per USD = 31 points, rounded down (A quarter more).",
+        (
+            "Line 2: 1.99 USD × 22.5 per USD = 44 points, rounded down "
+            "(Fresh produce counts double + A quarter more)."
+        ),
+        "Line 3: 40.00 USD earns nothing (Fuel earns nothing).",
+        "The receipt: For the visit: 30 points.",
+        "The receipt: Odd: gave no answer, so it gives nothing.",
+    ]
+    assert [line.rules for line in shown.lines[1:4]] == [
+        ("base", "fresh", "quarter"),
+        ("fuel",),
+        ("visit",),
+    ]
+    assert [line.points_per_hundred_units for line in shown.lines] == [1_250, 2_250, 0, None, None]
+    assert [line.points_per_unit for line in shown.lines] == [None, None, 0, None, None]
+    assert [line.failed for line in shown.lines] == [False, False, False, False, True]
+
+
+def test_an_entry_from_before_there_were_several_bonuses_says_what_it_said() -> None:
+    """Then the third number of each line was the place of a rate: base, bonus, excluded."""
+    text = (
+        '{"why":"purchase","worth":64,"posted_before":0,'
+        '"lines":[1, 250, 0, 25, 2, 199, 1, 39, 3, 4000, 2, 0]}'
+    )
+
+    shown = explain.explain(Recorded(**json.loads(text)), 64, "v1", PROGRAMME)
+
+    assert [(line.rules, line.points_per_unit) for line in shown.lines] == [
+        (("base",), 10),
+        (("base", "fresh"), 20),
+        (("fuel",), 0),
+    ]
 
 
 def test_points_events_keep_to_their_contract() -> None:

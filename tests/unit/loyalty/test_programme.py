@@ -85,6 +85,43 @@ def test_a_category_cannot_have_a_bonus_and_be_excluded(tmp_path: Path) -> None:
         programme.load(changed(tmp_path, versions=versions))
 
 
+RULE = {"rule": "r", "title": "R", "points_per_unit": 1}
+
+
+@pytest.mark.parametrize(
+    ("rules", "complaint"),
+    [
+        pytest.param([RULE | {"points_per_unit": None}], "must have one of", id="no effect"),
+        pytest.param([RULE | {"points_per_receipt": 5}], "must have one of", id="two effects"),
+        pytest.param([RULE, RULE], "two rules have the name r", id="one name twice"),
+        pytest.param([RULE | {"rule": "base"}], "the name base", id="the name of the base"),
+        pytest.param(
+            [RULE | {"when": "totl > 1"}],
+            r"bonuses.0.when: undeclared reference to 'totl' \(line 1, column 1\)",
+            id="a condition that is wrong",
+        ),
+        pytest.param([RULE | {"weekdays": ["friday"]}], "weekdays", id="unknown weekday"),
+        pytest.param(
+            [RULE | {"hours": {"from": "08:00", "until": "08:00"}}], "the same", id="no window"
+        ),
+        pytest.param(
+            [RULE | {"hours": {"from": "8:00", "until": "25:00"}}], "hours.until", id="no time"
+        ),
+        pytest.param([RULE | {"skus": ["a"], "tiers": ["Gold"]}], "tiers", id="unknown predicate"),
+        pytest.param(
+            [RULE | {"rule": f"r{number}"} for number in range(51)], "at most 50", id="too many"
+        ),
+    ],
+)
+def test_a_wrong_rule_names_what_is_wrong(
+    tmp_path: Path, rules: list[dict[str, Any]], complaint: str
+) -> None:
+    versions = yaml.safe_load(programmes.DEMO_FILE.read_text("utf-8"))["versions"]
+
+    with pytest.raises(Malformed, match=complaint):
+        programme.load(changed(tmp_path, versions=[versions[0] | {"bonuses": rules}]))
+
+
 def test_what_is_not_yaml_is_said_to_be_so(tmp_path: Path) -> None:
     path = tmp_path / "programme.yaml"
     path.write_text("name: [", "utf-8")

@@ -5,7 +5,7 @@ from alembic import op
 from shared.db.migrate import runtime_role
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 
 UPGRADE = (
     """

@@ -1,0 +1,78 @@
+"""What of a receipt decides its points."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+
+class Line(Protocol):
+    """A line at its net state."""
+
+    @property
+    def line_no(self) -> int:
+        """Its number on the receipt."""
+        ...
+
+    @property
+    def sku(self) -> str:
+        """The shop's own article number."""
+        ...
+
+    @property
+    def category(self) -> str | None:
+        """Of the product; None where it is not known."""
+        ...
+
+    @property
+    def quantity_milli(self) -> int:
+        """Thousandths of the sales unit that were kept."""
+        ...
+
+    @property
+    def amount_minor(self) -> int:
+        """Paid for what was kept of it."""
+        ...
+
+
+class Receipt(Protocol):
+    """A receipt at its net state."""
+
+    @property
+    def currency(self) -> str:
+        """ISO 4217."""
+        ...
+
+    @property
+    def occurred_at(self) -> datetime:
+        """When the sale happened."""
+        ...
+
+    @property
+    def clock_suspect(self) -> bool:
+        """Whether that time can not be right; such a sale wins nothing that depends on it."""
+        ...
+
+    @property
+    def store_id(self) -> str:
+        """Where it was printed."""
+        ...
+
+    @property
+    def sales_channel(self) -> str:
+        """``pos``, ``app``, ``web`` or ``phone``."""
+        ...
+
+    @property
+    def identified_by(self) -> str | None:
+        """What the member was recognised by, such as ``card``; None where by nothing."""
+        ...
+
+    @property
+    def total_minor(self) -> int:
+        """Sum of the lines' amounts."""
+        ...
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        """Each at its net state."""
+        ...
