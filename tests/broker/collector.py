@@ -49,7 +49,15 @@ async def collecting() -> AsyncGenerator[Collector, None]:
         return Response(media_type="application/x-protobuf")
 
     server = uvicorn.Server(
-        uvicorn.Config(app, host=ports.LOOPBACK, port=port, log_level="error", lifespan="off")
+        # uvicorn's own configuration of logging would outlive the test, for all tests after it.
+        uvicorn.Config(
+            app,
+            host=ports.LOOPBACK,
+            port=port,
+            log_config=None,
+            log_level="error",
+            lifespan="off",
+        )
     )
     serving = asyncio.create_task(server.serve())
     try:
