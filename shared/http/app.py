@@ -21,7 +21,7 @@ from shared.auth.guard import is_guarded
 from shared.auth.rates import Rates
 from shared.db import Database, migrate
 from shared.errors import PerennialError
-from shared.http import deadletters, health, problem
+from shared.http import deadletters, health, idempotency, problem
 from shared.http.health import Check, Readiness
 from shared.http.middleware import Limits, RouteLimits, guard
 from shared.http.raw import RawRoute
@@ -112,7 +112,7 @@ def _application(service: Service, routes: Routes) -> FastAPI:
     for router in routers:
         _check_access(router)
         app.include_router(router)
-    _add_problem_schema(app)
+    _complete_document(app)
     return app
 
 
@@ -206,13 +206,20 @@ def _direct(routes: Routes) -> dict[tuple[str, str], ASGIApp]:
     }
 
 
-def _add_problem_schema(app: FastAPI) -> None:
+def _complete_document(app: FastAPI) -> None:
+    """Say in the OpenAPI document what the routes' signatures do not."""
     generate = app.openapi
 
-    def with_problem() -> dict[str, Any]:
+    def completed() -> dict[str, Any]:
         document = generate()
         components = cast("dict[str, Any]", document.setdefault("components", {}))
         components.setdefault("schemas", {})["Problem"] = _PROBLEM_SCHEMA
+        paths = cast("dict[str, dict[str, dict[str, Any]]]", document.get("paths", {}))
+        for operation in (one for path in paths.values() for one in path.values()):
+            for parameter in operation.get("parameters", ()):
+                if parameter["name"] == idempotency.HEADER:
+                    # Optional in the signature, so that its absence has an answer of its own.
+                    parameter |= {"required": True, "schema": idempotency.SCHEMA}
         return document
 
-    app.openapi = with_problem
+    app.openapi = completed

@@ -35,7 +35,10 @@ from shared.db.plumbing import idempotency
 from shared.errors import Malformed, Refused
 from shared.http import problem
 
+HEADER = "Idempotency-Key"
 KEY_LENGTH_MAX = 128
+SCHEMA = {"type": "string", "pattern": "^[!#-~]+$", "minLength": 1, "maxLength": KEY_LENGTH_MAX}
+"""Of the header; quotes around it are taken off."""
 REPLAYED_HEADER = "Idempotent-Replayed"
 LOCKS = 0x6964_656D
 """First half of the advisory locks' keys, apart from other uses."""
@@ -59,9 +62,7 @@ async def keyed(
     request: Request,
     idempotency_key: Annotated[
         str | None,
-        HeaderParameter(
-            alias="Idempotency-Key", description="Required; 1 to 128 visible characters."
-        ),
+        HeaderParameter(alias=HEADER, description="Required; 1 to 128 visible characters."),
     ] = None,
 ) -> Keyed:
     """Read the header; raises ``Refused`` (400) if it is missing or not usable."""
