@@ -29,7 +29,7 @@ class Bounds:
     """Where a back-test ends, however much there is."""
 
     events: int = 500_000
-    """Some 300 bytes of each receipt are kept until the end: 150 MB at the most."""
+    """Some 400 bytes of each receipt are kept until the end: 200 MB at the most."""
     within_s: float = WITHIN_S
 
 
