@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
 from services.loyalty.api.fields import Ctx
+from services.loyalty.domain.lots import NEVER
 from services.loyalty.handlers import read
 from shared import auth
 from shared.http import pages
@@ -136,7 +137,8 @@ class LotView(BaseModel):
     remaining: int
     active: bool
     """Whether they can be spent already."""
-    activates_at: datetime
+    activates_at: datetime | None
+    """Null while goods of the order are still to come."""
     expires_at: datetime | None
     """Null where they stay."""
 
@@ -197,7 +199,7 @@ async def list_lots(member_id: UUID, context: Ctx) -> pages.Page[LotView]:
             points=one.points,
             remaining=drawn.remaining,
             active=drawn.active,
-            activates_at=one.activates_at,
+            activates_at=None if one.activates_at == NEVER else one.activates_at,
             expires_at=one.expires_at,
         )
         for one, drawn in found

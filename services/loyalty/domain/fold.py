@@ -18,8 +18,9 @@ from services.loyalty.domain import settle, tiers
 from services.loyalty.domain.accounts import MemberState
 from services.loyalty.domain.caps import Cap, Claim, Grant, Period
 from services.loyalty.domain.lots import Lot
-from services.loyalty.domain.programme import Programme, Version, end_of_month
+from services.loyalty.domain.programme import Programme, Version
 from services.loyalty.domain.settle import Settlement
+from services.loyalty.domain.terms import ends_at
 
 Why = Literal[
     "purchase",
@@ -74,6 +75,11 @@ class ReceiptRevision(settle.Receipt, Protocol):
     @property
     def received_at(self) -> datetime:
         """When we first heard of it, by our own clock."""
+        ...
+
+    @property
+    def fulfilment(self) -> str:
+        """``pending`` while goods of an order are still to come, else ``complete``."""
         ...
 
     @property
@@ -154,11 +160,10 @@ class ReceiptState:
         return self.day
 
     def expires_at(self, zone: ZoneInfo) -> datetime | None:
-        """Return when its points end; None where nothing could be earned."""
+        """Return when its points end; None where they never do, or nothing could be earned."""
         if self.version is None or self.occurred_at is None:
             return None
-        day = self.local_day(self.occurred_at, zone)
-        return end_of_month(day.year, day.month, self.version.expiry_months, zone)
+        return ends_at(self.version.expiry, self.local_day(self.occurred_at, zone), zone)
 
 
 class Change(NamedTuple):
@@ -267,13 +272,20 @@ def _settled(receipt: ReceiptRevision, settlement: Settlement, zone: ZoneInfo) -
     """Return the receipt's state but for ``posted``, which the caps decide."""
     after = ReceiptState(receipt.member_id, receipt.revision, occurred_at=receipt.occurred_at)
     # A till's clock may be ahead; what it sold can be spent at once all the same.
-    after.begins_at = min(receipt.occurred_at, receipt.received_at)
+    after.begins_at = sold_at = min(receipt.occurred_at, receipt.received_at)
     after.year = after.local_day(receipt.occurred_at, zone).year
     after.store_id = receipt.store_id
     if after.member_id is not None and settlement.version is not None:
         after.desired = settlement.points
         after.qualifying_minor = settlement.qualifying_minor
         after.version = settlement.version
+        if settlement.version.pending is not None:
+            after.begins_at = settlement.version.pending.begins_at(
+                after.local_day(receipt.occurred_at, zone),
+                zone,
+                sold_at=sold_at,
+                complete=receipt.fulfilment == "complete",
+            )
     return after
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from services.loyalty.domain.bonuses import Bonus
 from services.loyalty.domain.caps import Cap, Per
 from services.loyalty.domain.lookups import Lookups
+from services.loyalty.domain.terms import Expiry, Pending
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,12 @@ class Version:
     version: str
     effective_from: datetime
     base: Base
-    expiry_months: int
+    expiry: Expiry
     bonuses: tuple[Bonus, ...] = ()
     excluded: Excluded | None = None
     caps: tuple[Cap, ...] = ()
+    pending: Pending | None = None
+    """What points wait for; None where they can be spent at once."""
 
     lookups: Lookups = field(init=False, repr=False, compare=False)
     """The same rules as ``settle`` reads them."""
@@ -132,13 +135,3 @@ def _period(day: date, per: Per, zone: ZoneInfo) -> tuple[datetime, datetime]:
         datetime(one.year, one.month, one.day, tzinfo=zone).astimezone(UTC) for one in (first, last)
     )
     return since, until
-
-
-@lru_cache(maxsize=4_096)
-def end_of_month(year: int, month: int, months: int, zone: ZoneInfo) -> datetime:
-    """Return the end of the month that lies ``months`` after ``month`` of ``year``.
-
-    The instant is the first one of the following month in ``zone``, in UTC.
-    """
-    year, month = divmod(year * 12 + month + months, 12)
-    return datetime(year, month + 1, 1, tzinfo=zone).astimezone(UTC)

@@ -21,6 +21,7 @@ from services.loyalty.domain.bonuses import PERCENT, Bonus, Hours
 from services.loyalty.domain.caps import Cap
 from services.loyalty.domain.conditions import WrongExpression, compile_condition
 from services.loyalty.domain.programme import Base, Excluded, Version
+from services.loyalty.domain.terms import Expiry, Pending, Unit, Until
 from shared.errors import Malformed
 
 RULES_MAX = 50
@@ -182,10 +183,50 @@ class ExcludedRule(Document):
         return self
 
 
-class Expiry(Document):
-    """Points expire at the end of the month, ``months`` after the month of earning."""
+class ExpiryRule(Document):
+    """So long after the sale, to the end of that day (``days``), month or year; or ``never``."""
 
-    months: int = Field(strict=True, ge=1, le=240)
+    never: Literal[True] | None = None
+    days: int | None = Field(default=None, strict=True, ge=1, le=7_300)
+    months: int | None = Field(default=None, strict=True, ge=1, le=240)
+    years: int | None = Field(default=None, strict=True, ge=1, le=20)
+    until: Literal["day", "month", "year"] | None = None
+    """The end of what; without it that of the unit."""
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        units = [name for name in ("never", *_UNTIL) if getattr(self, name) is not None]
+        if len(units) != 1 or (self.never and self.until):
+            raise _wrong("expiry", "must be one of never, days, months and years")
+        return self
+
+    def compiled(self) -> Expiry:
+        """Return the domain's form."""
+        for unit, until in _UNTIL.items():
+            after: int | None = getattr(self, unit)
+            if after is not None:
+                return Expiry(after, unit, self.until or until)
+        return Expiry()
+
+
+_UNTIL: Mapping[Unit, Until] = {"days": "day", "months": "month", "years": "year"}
+
+
+class PendingRule(Document):
+    """Points can be spent only ``days`` after the day of the sale, or once goods were handed over.
+
+    They begin with the day, where the programme lives.
+    """
+
+    days: int = Field(default=0, strict=True, ge=0, le=366)
+    fulfilment: bool = False
+    """Whether points of an order wait until all of it was delivered."""
+
+    @model_validator(mode="after")
+    def _waits_for_something(self) -> Self:
+        if not (self.days or self.fulfilment):
+            raise _wrong("pending", "must wait for days or for fulfilment")
+        return self
 
 
 class CapRule(Document):
@@ -205,7 +246,8 @@ class RulesDocument(Document):
     bonuses: Annotated[tuple[BonusRule, ...], Field(max_length=RULES_MAX)] = ()
     excluded: ExcludedRule | None = None
     caps: tuple[CapRule, ...] = ()
-    expiry: Expiry
+    expiry: ExpiryRule
+    pending: PendingRule | None = None
 
     @model_validator(mode="after")
     def _one_rule_per_category(self) -> Self:
@@ -241,7 +283,7 @@ class RulesDocument(Document):
             version=version,
             effective_from=effective_from,
             base=Base(self.base.rule, self.base.title, self.base.points_per_unit),
-            expiry_months=self.expiry.months,
+            expiry=self.expiry.compiled(),
             bonuses=tuple(one.compiled() for one in self.bonuses),
             excluded=(
                 Excluded(
@@ -254,6 +296,7 @@ class RulesDocument(Document):
                 else None
             ),
             caps=tuple(Cap(cap.rule, cap.title, cap.per, cap.points) for cap in self.caps),
+            pending=(Pending(self.pending.days, self.pending.fulfilment) if self.pending else None),
         )
 
 

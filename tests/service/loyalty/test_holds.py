@@ -10,6 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from services.loyalty.domain.terms import Pending
 from services.loyalty.handlers import holds
 from services.loyalty.store import tables
 from shared.auth import Caller
@@ -18,7 +19,9 @@ from shared.contracts.purchases import ReturnedLine
 from shared.db import run_unit
 from shared.errors import Refused
 from tests import builders
+from tests.builders import NOW
 from tests.service.loyalty.desk import Desk
+from tests.unit.loyalty import programmes
 
 
 class Till:
@@ -331,3 +334,22 @@ async def test_a_telephone_number_earns_and_does_not_spend(till: Till) -> None:
     other = {"card": "9840009999"}
     assert code(await till.hold(1, identified_by=other)) == (404, "not_identified")
     assert await till.has() == (1_000, 0, 0, 0)
+
+
+async def test_pending_points_can_not_be_held_until_they_begin(till: Till) -> None:
+    rules = programmes.version(pending=Pending(days=14), since=NOW + timedelta(days=1))
+    till.desk.under(programmes.small(programmes.version("old"), rules))
+    till.desk.clock.advance(timedelta(days=2))
+    at = till.desk.clock.now()
+    bought = await till.earn(500, occurred_at=at, received_at=at)
+    assert await till.has() == (1_000, 500, 0, 0)
+    assert code(await till.hold(1_001)) == (409, "points_insufficient")
+
+    part = [ReturnedLine(line_no=1, quantity_milli=0, amount_minor=1_000)]
+    await till.desk.apply(builders.purchase_returned(bought.data, part))
+    assert await till.has() == (1_000, 400, 0, 0)
+    till.desk.clock.advance(timedelta(days=14))
+
+    # They have begun, although nobody swept.
+    await till.held(1_400)
+    assert await till.has() == (0, 0, 1_400, 0)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from services.loyalty.domain.bonuses import Bonus
 from services.loyalty.domain.caps import Cap
 from services.loyalty.domain.programme import Base, Excluded, Programme, Tier, Version, Worth
+from services.loyalty.domain.terms import Expiry, Pending
 from services.loyalty.settings import programme
 
 DEMO_FILE = Path(__file__).parents[3] / "deploy" / "programme" / "demo.yaml"
@@ -20,8 +21,9 @@ def version(
     base: int = 10,
     bonuses: tuple[Bonus, ...] = (),
     caps: tuple[Cap, ...] = (),
+    pending: Pending | None = None,
 ) -> Version:
-    """10 a dollar, fresh produce double, fuel nothing, and ``bonuses``."""
+    """10 a dollar, fresh produce double, fuel nothing, and ``bonuses``; good for twelve months."""
     return Version(
         version=name,
         effective_from=since,
@@ -36,8 +38,9 @@ def version(
             *bonuses,
         ),
         excluded=Excluded("fuel", "Fuel earns nothing", frozenset({"FUEL"})),
-        expiry_months=12,
+        expiry=Expiry(12),
         caps=caps,
+        pending=pending,
     )
 
 

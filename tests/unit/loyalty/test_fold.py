@@ -13,6 +13,7 @@ from services.loyalty.domain.caps import Cap
 from services.loyalty.domain.postings import Move, Posting
 from services.loyalty.domain.programme import Programme
 from services.loyalty.domain.spending import Spend
+from services.loyalty.domain.terms import Pending
 from shared.contracts.purchases import Receipt, ReturnedLine
 from tests import builders
 from tests.unit.loyalty import programmes
@@ -246,7 +247,8 @@ def test_nor_do_they_where_caps_tie_receipts_together(data: st.DataObject) -> No
 @given(st.data())
 def test_nor_do_they_where_points_were_spent(data: st.DataObject) -> None:
     """Holds that purchases name are captured whatever came first, lots drawn and ended."""
-    version = programmes.version(since=datetime(2024, 1, 1, tzinfo=UTC))
+    pending = data.draw(st.sampled_from([None, Pending(days=14), Pending(days=300)]))
+    version = programmes.version(since=datetime(2024, 1, 1, tzinfo=UTC), pending=pending)
     assert_any_order(data, programmes.small(version), days, naming=True)
 
 

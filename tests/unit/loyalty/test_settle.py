@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.loyalty.domain import settle
-from services.loyalty.domain.programme import end_of_month
 from tests import builders
 from tests.unit.loyalty import programmes
 
@@ -87,10 +86,3 @@ def test_a_receipt_is_settled_by_the_version_of_its_day() -> None:
 
     assert points_at(new_rules - timedelta(seconds=1)) == 10
     assert points_at(new_rules) == 5
-
-
-def test_points_expire_at_the_end_of_a_local_month() -> None:
-    # The first of the month in New York begins at 05:00 UTC in winter and 04:00 in summer.
-    assert end_of_month(2026, 11, 12, ZONE) == datetime(2027, 12, 1, 5, tzinfo=UTC)
-    assert end_of_month(2026, 6, 12, ZONE) == datetime(2027, 7, 1, 4, tzinfo=UTC)
-    assert end_of_month(2026, 12, 1, ZONE) == datetime(2027, 2, 1, 5, tzinfo=UTC)
