@@ -21,6 +21,7 @@ WITHHELD = "withheld"
 FIELDS = frozenset(
     {
         "age_s",
+        "amount_minor",
         "attempt",
         "attempts",
         "batch",
@@ -28,6 +29,7 @@ FIELDS = frozenset(
         "campaign",
         "code",
         "count",
+        "date",
         "detail",
         "entries",
         "error",
@@ -38,6 +40,7 @@ FIELDS = frozenset(
         "exception",
         "failures",
         "group",
+        "hold_id",
         "host",
         "job",
         "key_id",
@@ -58,6 +61,7 @@ FIELDS = frozenset(
         "process",
         "programme",
         "reason",
+        "receipt_id",
         "report",
         "revision",
         "route",

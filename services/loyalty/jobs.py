@@ -34,7 +34,9 @@ async def _audit_gift_cards(context: LoyaltyContext) -> None:
     async with context.db.transaction() as tx:
         report = await gift_books.audit(tx)
     if report.ok:
-        logger.info("gift_audit_passed", entries=report.entries, owed=report.liability_minor)
+        logger.info(
+            "gift_audit_passed", entries=report.entries, amount_minor=report.liability_minor
+        )
     else:
         logger.critical("gift_audit_failed", report=str(report))
 

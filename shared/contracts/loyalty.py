@@ -82,6 +82,25 @@ class LotEnd(Contract):
     """In words a member understands."""
 
 
+class Correction(Contract):
+    """Points that staff gave or took by hand, and the balance after it."""
+
+    member_id: UUID
+    """Whose account."""
+    adjustment_id: UUID
+    """What was asked for, and by two people above a limit."""
+    points: Points
+    """What the member got; negative where it was taken."""
+    available: Points
+    """The member's spendable balance right after."""
+    expires_at: AwareDatetime | None = None
+    """When points that were given end, if they do."""
+    reason: str
+    """Its code, e.g. ``goodwill``."""
+    explain: str
+    """In words a member understands."""
+
+
 class TierMovement(Contract):
     """A member moved between tiers."""
 
@@ -139,6 +158,13 @@ class PointsExpired(Event):
     data: LotEnd
 
 
+class PointsAdjusted(Event):
+    """Staff corrected points by hand."""
+
+    type: Literal["points.adjusted.v1"] = "points.adjusted.v1"
+    data: Correction
+
+
 class TierChanged(Event):
     """A member's tier changed."""
 
@@ -153,5 +179,6 @@ LoyaltyEvent = (
     | PointsSpent
     | PointsRestored
     | PointsExpired
+    | PointsAdjusted
     | TierChanged
 )

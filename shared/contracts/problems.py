@@ -197,6 +197,13 @@ BUSINESS: Mapping[str, Code] = {
     "hold_not_open": Code(
         409, "Hold not open", "It was captured, released or ran out; open another one."
     ),
+    "adjustment_unknown": Code(404, "Unknown adjustment", "List the adjustments."),
+    "adjustment_decided": Code(
+        409, "Decided already", "A decision stays; see `state`. Ask for another adjustment."
+    ),
+    "second_person_needed": Code(
+        403, "Second person needed", "Let somebody else decide, with a key of their own."
+    ),
     "hold_exceeded": Code(409, "More than held", "Capture at most what was granted."),
     "member_race": Code(503, "Enrolled elsewhere", "Repeat the same request."),
     "lot_conflict": Code(409, "Lot differs", "Give the lot another reference; see `fields`."),

@@ -70,4 +70,5 @@ async def _poll(
 
 
 def _away() -> Exception:
-    return client.unavailable("Kafka does not give what its topic has.")
+    message = "Kafka does not give what its topic has."
+    return client.unavailable(message)

@@ -15,8 +15,10 @@ from shared.contracts.interactions import (
     InteractionRecorded,
 )
 from shared.contracts.loyalty import (
+    Correction,
     LotEnd,
     OpeningLot,
+    PointsAdjusted,
     PointsEarned,
     PointsExpired,
     PointsMovement,
@@ -178,6 +180,20 @@ def points_expired(**overrides: Any) -> PointsExpired:
         "explain": "Ended unspent: 50 points.",
     }
     return made.event(PointsExpired, LotEnd, state, overrides)
+
+
+def points_adjusted(**overrides: Any) -> PointsAdjusted:
+    """Build 300 points that staff gave."""
+    state = {
+        "member_id": MEMBER,
+        "adjustment_id": ids.derived_id(MEMBER, "adjustment"),
+        "points": 300,
+        "available": 1_300,
+        "expires_at": NOW + timedelta(days=365),
+        "reason": "goodwill",
+        "explain": "Corrected by hand: +300 points, as a gesture of goodwill.",
+    }
+    return made.event(PointsAdjusted, Correction, state, overrides)
 
 
 def tier_changed(**overrides: Any) -> TierChanged:

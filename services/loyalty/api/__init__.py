@@ -1,6 +1,7 @@
 """Routes of loyalty: parse, one handler, answer."""
 
 from services.loyalty.api import (
+    adjustments,
     backtests,
     devices,
     export,
@@ -12,6 +13,7 @@ from services.loyalty.api import (
     members,
     previews,
     programmes,
+    reports,
 )
 
 ROUTERS = (
@@ -19,6 +21,8 @@ ROUTERS = (
     ledger.router,
     devices.router,
     holds.router,
+    adjustments.router,
+    reports.router,
     export.router,
     programmes.router,
     backtests.router,

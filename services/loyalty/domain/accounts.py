@@ -20,6 +20,8 @@ DEBT = "debt"
 
 OWN = frozenset({AVAILABLE, PENDING, DEBT})
 """What belongs to a member and is not promised to a till."""
+OUTSTANDING = OWN | {HELD}
+"""All accounts of a member: their sum is what the programme owes."""
 
 ISSUED = "issued"
 """The programme's account: what it gave out for receipts, as a negative sum."""
@@ -31,6 +33,8 @@ BREAKAGE = "breakage"
 """The programme's account: what ended unspent."""
 LOSS = "loss"
 """The programme's account: debts that it bears."""
+ADJUSTED = "adjusted"
+"""The programme's account: what was corrected by hand."""
 
 
 class Leg(NamedTuple):

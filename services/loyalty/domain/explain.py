@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.loyalty.domain import adjustments
 from services.loyalty.domain.accounts import REDEEMED
 from services.loyalty.domain.bonuses import PERCENT
 from services.loyalty.domain.fold import TierChange, Why
@@ -26,6 +27,7 @@ _BECAUSE: dict[str, str] = {
     "returned": "What they had paid for came back",
     "activation": "The points can be spent from now on",
     "expiry": "Ended unspent",
+    "adjustment": "Corrected by hand",
 }
 
 _OWED = {
@@ -58,6 +60,8 @@ def in_short(posting: Posting, programme: Programme) -> str:
 def move_in_short(move: Move, programme: Programme) -> str:
     """Return one sentence about any other movement, for messages."""
     moved = sum(leg.points for leg in move.legs)
+    if move.reason is not None:
+        return _corrected(move.points, move.reason)
     if move.why == "capture":
         moved = sum(leg.points for leg in move.legs if leg.to_account == REDEEMED)
         worth = money(programme.value_minor(moved), programme)
@@ -117,6 +121,8 @@ class Recorded:
     cap: str | None = None
     about: str | None = None
     """The lot or hold, where it is not for a receipt."""
+    reason: str | None = None
+    """Of an adjustment: its code."""
 
 
 def explain(
@@ -152,6 +158,8 @@ def _words(
     version: Version | None,
 ) -> str:
     because = _BECAUSE.get(recorded.why, recorded.why)
+    if recorded.reason is not None:
+        return _corrected(points, recorded.reason)
     if recorded.about is not None:
         return f"{because}: {points} points."
     if recorded.why == "moved_away":
@@ -172,6 +180,10 @@ def _words(
         f"{because}: the receipt is worth {recorded.worth} points{sum_of}, "
         f"{recorded.posted_before} had been posted, so {points:+d}."
     )
+
+
+def _corrected(points: int, reason: str) -> str:
+    return f"{_BECAUSE['adjustment']}: {points:+d} points, {adjustments.words(reason)}."
 
 
 def explain_lines(

@@ -38,6 +38,7 @@ Why = Literal[
     "returned",
     "activation",
     "expiry",
+    "adjustment",
 ]
 
 _WHY: dict[str, Why] = {

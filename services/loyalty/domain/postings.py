@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from services.loyalty.domain.accounts import ISSUED, REDEEMED, Leg, MemberState, gain
+from services.loyalty.domain.accounts import ADJUSTED, ISSUED, REDEEMED, Leg, MemberState, gain
 from services.loyalty.domain.fold import Change, Why
 from services.loyalty.domain.lots import Drawn, Lot
 from services.loyalty.domain.spending import Spend
@@ -40,6 +40,8 @@ class Move(NamedTuple):
     """The end of the lot."""
     receipt_id: UUID | None = None
     """The purchase that a hold paid for."""
+    reason: str | None = None
+    """Of an adjustment: its code."""
 
 
 class Gift(NamedTuple):
@@ -50,6 +52,7 @@ class Gift(NamedTuple):
     why: Why
     cause_id: UUID
     occurred_at: datetime
+    reason: str | None = None
 
 
 class SpendChange(NamedTuple):
@@ -59,6 +62,7 @@ class SpendChange(NamedTuple):
     after: Spend
     cause_id: UUID
     occurred_at: datetime
+    reason: str | None = None
 
 
 @dataclass(slots=True)
@@ -110,15 +114,18 @@ def post_gift(member: MemberState, gift: Gift, *, active: bool) -> Move:
         ends_at=lot.expires_at,
         points=lot.points,
         legs=(member.give if active else member.defer)(gift.source, lot.points),
+        reason=gift.reason,
     )
 
 
 def post_spend(member: MemberState, spend: SpendChange) -> Move:
-    """Post what becomes of a hold."""
+    """Post what becomes of a hold, or what was taken by hand."""
     before, after = spend.before, spend.after
     why: Why
     legs: list[Leg]
-    if before is None:
+    if before is None and after.is_adjustment:
+        why, legs = "adjustment", member.take(ADJUSTED, after.taken)
+    elif before is None:
         why, legs = "hold", member.hold(after.points)
     elif before.state == "held":
         back = before.taken - after.taken
@@ -140,4 +147,5 @@ def post_spend(member: MemberState, spend: SpendChange) -> Move:
         receipt_id=after.receipt_id,
         points=points,
         legs=legs,
+        reason=spend.reason,
     )

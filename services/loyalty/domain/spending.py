@@ -18,6 +18,8 @@ State = Literal["held", "captured", "released", "expired"]
 
 TTL_S = 600
 TTL_S_MAX = 86_400
+ADJUSTMENT = "adjustment"
+"""Stands in ``identified_by`` of what was taken by hand; no till can say it."""
 CLOCK = timedelta(minutes=5)
 """How far a till's clock may be behind ours; ingest marks one that is further off."""
 
@@ -48,6 +50,11 @@ class Spend:
     """The purchase that captured it or came to name it."""
     receipt_revision: int = 0
     """The newest revision of that purchase which has been looked at."""
+
+    @property
+    def is_adjustment(self) -> bool:
+        """Whether it was taken by hand: no hold, though it takes from the lots like one."""
+        return self.identified_by == ADJUSTMENT
 
     def take(self) -> Take:
         """Return what it takes from the member's lots."""
@@ -116,8 +123,10 @@ def name(spend: Spend, receipt: NamingReceipt, now: datetime, *, voided: bool) -
     """Bring a hold to what a purchase that names it says at that revision.
 
     Returns ``spend`` itself where there is nothing to do: the revision is not newer, the hold
-    belongs to another purchase, or it was not open when the sale happened.
+    belongs to another purchase, or it was not open when the sale happened, or is none.
     """
+    if spend.is_adjustment:
+        return spend
     if spend.receipt_id is None:
         if spend.state != "captured":
             if not _was_open(spend, receipt.occurred_at):

@@ -16,8 +16,10 @@ from shared.contracts import structs
 from shared.contracts.envelope import Event
 from shared.contracts.interactions import Consent, ConsentGiven
 from shared.contracts.loyalty import (
+    Correction,
     LotEnd,
     OpeningLot,
+    PointsAdjusted,
     PointsEarned,
     PointsExpired,
     PointsMovement,
@@ -42,7 +44,7 @@ SOURCE = "perennial/loyalty"
 _MOVEMENT = structs.struct(PointsMovement)
 _EARNED = structs.struct(PointsEarned)
 _RETURNED = structs.struct(PointsReturned)
-_ANNOUNCED = frozenset({"opening", "capture", "returned", "expiry"})
+_ANNOUNCED = frozenset({"opening", "capture", "returned", "expiry", "adjustment"})
 """Movements that others hear of, beside those of receipts."""
 
 
@@ -99,7 +101,7 @@ def points(posting: Posting, book: Book) -> Outgoing:
 
 
 def _move(move: Move, programme: Programme) -> Outgoing:
-    """Return the event of a lot brought over, of points spent or come back, or of their end.
+    """Return the event of a lot brought over, of points spent, come back, ended or corrected.
 
     Its id is derived from the entry's cause.
     """
@@ -137,6 +139,8 @@ def _move(move: Move, programme: Programme) -> Outgoing:
                 explain=words,
             ),
         )
+    elif move.why == "adjustment":
+        event = _corrected(move, words)
     else:
         kind = PointsSpent if move.why == "capture" else PointsRestored
         spent = sum(
@@ -158,6 +162,25 @@ def _move(move: Move, programme: Programme) -> Outgoing:
             ),
         )
     return Outgoing("loyalty", subject, event)
+
+
+def _corrected(move: Move, words: str) -> PointsAdjusted:
+    assert move.reason is not None  # every adjustment has one
+    return PointsAdjusted(
+        id=ids.derived_id(move.about, "points.adjusted.v1"),
+        source=SOURCE,
+        time=move.occurred_at,
+        subject=str(move.member_id),
+        data=Correction(
+            member_id=move.member_id,
+            adjustment_id=move.about,
+            points=move.points,
+            available=move.legs[-1].available_after,
+            expires_at=move.ends_at,
+            reason=move.reason,
+            explain=words,
+        ),
+    )
 
 
 def _tier(change: TierChange, book: Book) -> Outgoing:

@@ -6,7 +6,7 @@ from uuid import UUID
 from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain.members import Member, Profile
 from services.loyalty.handlers import announce
-from services.loyalty.store import members
+from services.loyalty.store import adjustments, members
 from shared.db import Tx, outbox
 from shared.db.outbox import Outgoing
 from shared.errors import Refused
@@ -34,6 +34,7 @@ async def erase(tx: Tx, member_id: UUID, context: LoyaltyContext) -> tuple[Membe
         request_sha256=b"",
     )
     await members.erase(tx, erased)
+    await adjustments.erase_notes(tx, member_id)
     key = str(member_id)
     await outbox.append(
         tx,

@@ -31,6 +31,7 @@ ABOUT_LISTS = {
     "receipts": "what each purchase was worth in points and for the tier",
     "spend_by_year": "what counted towards the tier, by year",
     "holds": "points that were reserved at a till, and what was spent of them",
+    "adjustments": "points that the staff gave or took by hand, and why",
     "devices": "phones whose app shows codes at the till, revoked ones too",
 }
 """By the names of ``store.export.LISTS``."""

@@ -193,7 +193,11 @@ def _tell(sale: Sale, book: Book) -> None:
     for hold in filter(None, map(book.holds.get, sale.hold_ids)):
         if hold.receipt_id != sale.receipt_id:
             logger.warning(
-                "gift_hold_named_twice", hold=str(hold.hold_id), receipt=str(sale.receipt_id)
+                "gift_hold_named_twice",
+                hold_id=str(hold.hold_id),
+                receipt_id=str(sale.receipt_id),
             )
         elif hold.lost_minor:
-            logger.warning("gift_money_lost", hold=str(hold.hold_id), lost_minor=hold.lost_minor)
+            logger.warning(
+                "gift_money_lost", hold_id=str(hold.hold_id), amount_minor=hold.lost_minor
+            )

@@ -49,8 +49,8 @@ async def open_hold(tx: Tx, wish: Wish, caller: Caller, context: LoyaltyContext)
         raise _insufficient(account.available)
     members = await books.lock(tx, {member_id}, context)
     holdings = (await books.load_holdings(tx, {member_id}))[member_id]
-    now = _now(holdings, context)
-    _must_be_there(holdings, wish.points, now)
+    now = grant_time(holdings, context)
+    must_be_there(holdings, wish.points, now)
     hold = Spend(
         spend_id=ids.new_id(),
         member_id=member_id,
@@ -70,7 +70,7 @@ async def open_hold(tx: Tx, wish: Wish, caller: Caller, context: LoyaltyContext)
     return hold
 
 
-def _now(holdings: Holdings, context: LoyaltyContext) -> datetime:
+def grant_time(holdings: Holdings, context: LoyaltyContext) -> datetime:
     """Return now, and not before anything that was already granted or can be spent.
 
     The clocks of our machines differ; what is granted later must be later.
@@ -80,7 +80,8 @@ def _now(holdings: Holdings, context: LoyaltyContext) -> datetime:
     return max([context.clock.now(), *begun, *granted])
 
 
-def _must_be_there(holdings: Holdings, points: int, now: datetime) -> None:
+def must_be_there(holdings: Holdings, points: int, now: datetime) -> None:
+    """Raise ``Refused`` (409) where fewer points are available at ``now``."""
     takes = [spend.take() for spend in holdings.spends.values()]
     drawn, _ = lots.draw([lot for lot, _ in holdings.lots.values()], takes, now)
     available = sum(one.remaining for one in drawn.values() if one.active)
@@ -97,7 +98,7 @@ async def get(tx: Tx, spend_id: UUID, caller: Caller) -> Spend:
     """Return a hold; 404 for one that there is not, or that another store asked for."""
     found = (await spends.load(tx, {spend_id})).get(spend_id)
     other_store = caller.role == "terminal" and found and found.store_id != caller.store_id
-    if found is None or other_store:
+    if found is None or other_store or found.is_adjustment:
         raise Refused("hold_unknown", "There is no such hold.", status=404)
     return found
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain.programme import Programme, Version
 from services.loyalty.settings import rules as documents
-from services.loyalty.settings.rules import DraftDocument, Problem
+from services.loyalty.settings.rules import DraftDocument, Finding
 from services.loyalty.store import programmes as store
 from services.loyalty.store.programmes import Stored
 from shared.db import Tx
@@ -108,7 +108,7 @@ async def get(tx: Tx, version: str, context: LoyaltyContext) -> Shown:
 
 async def validate(
     tx: Tx, version: str, document: Mapping[str, object] | None, context: LoyaltyContext
-) -> list[Problem]:
+) -> list[Finding]:
     """Return what is wrong with a document, or with the draft where none is given."""
     if document is None:
         stored = await _load(tx, version, context.rules.seed)
@@ -118,13 +118,13 @@ async def validate(
 
 def _all_problems(
     version: str, document: Mapping[str, object], context: LoyaltyContext
-) -> Iterator[Problem]:
+) -> Iterator[Finding]:
     yield from documents.check(document)
     if version in context.rules.seed.by_name:
-        yield Problem("version", "This version is published.")
+        yield Finding("version", "This version is published.")
     named = document.get("version")
     if isinstance(named, str) and named != version:
-        yield Problem("version", f"The path names {version}.")
+        yield Finding("version", f"The path names {version}.")
 
 
 async def load_version(tx: Tx, version: str, context: LoyaltyContext) -> Version:

@@ -36,6 +36,8 @@ class LoyaltySettings(ServiceSettings):
     offers_url: str = Field(default="http://127.0.0.1:8003", pattern=PEER_URL)
     """Asked for a member's export; empty where offers is not run. So ``notify_url``."""
     notify_url: str = Field(default="http://127.0.0.1:8004", pattern=PEER_URL)
+    adjustment_points_max_alone: int = Field(default=5_000, ge=0)
+    """What one key may correct by hand of one member within 24 hours; above it a second decides."""
 
     @field_validator("identity_key")
     @classmethod

@@ -335,7 +335,7 @@ def _minute(time_of_day: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Finding:
     """Something wrong in a document; place and caret where it is in an expression."""
 
     path: str
@@ -355,7 +355,7 @@ def read(document: Mapping[str, object]) -> RulesDocument:
         raise Malformed("programme_malformed", "The rules are not valid.", errors=errors) from error
 
 
-def check(document: object) -> list[Problem]:
+def check(document: object) -> list[Finding]:
     """Return all that is wrong with a draft."""
     try:
         DraftDocument.model_validate(document)
@@ -364,14 +364,14 @@ def check(document: object) -> list[Problem]:
     return []
 
 
-def problems(error: ValidationError) -> list[Problem]:
+def problems(error: ValidationError) -> list[Finding]:
     """Return what pydantic found, one by one; each mistake in an expression has its place."""
-    found: list[Problem] = []
+    found: list[Finding] = []
     for one in error.errors(include_url=False, include_input=False):
         path = ".".join(map(str, one["loc"]))
         mistakes = one.get("ctx", {}).get("mistakes")
         if mistakes:
-            found += [Problem(path, **mistake) for mistake in mistakes]
+            found += [Finding(path, **mistake) for mistake in mistakes]
         else:
-            found.append(Problem(path, one["msg"]))
+            found.append(Finding(path, one["msg"]))
     return found

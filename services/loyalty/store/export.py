@@ -7,6 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from services.loyalty.store.tables import (
+    adjustment,
     device,
     lot,
     opening_lot,
@@ -23,6 +24,7 @@ LISTS: Mapping[str, sa.Table] = {
     "receipts": receipt,
     "spend_by_year": qualifying_spend,
     "holds": spend,
+    "adjustments": adjustment,
     "devices": device,
 }
 """Tables that go into the archive as they are, by the name of their file."""

@@ -306,6 +306,8 @@ def _posting(posting: Posting, leg: Leg) -> chain.Entry:
 
 
 def _move(move: Move, leg: Leg) -> chain.Entry:
+    # A reason is one of a few codes: no letter of it needs an escape.
+    reason = f',"reason":"{move.reason}"' if move.reason else ""
     return chain.Entry(
         move.member_id,
         leg.version,
@@ -316,6 +318,7 @@ def _move(move: Move, leg: Leg) -> chain.Entry:
         leg.available_after,
         None,
         None,
-        f'{{"why":"{move.why}","worth":0,"posted_before":0,"lines":[],"about":"{move.about}"}}',
+        f'{{"why":"{move.why}","worth":0,"posted_before":0,"lines":[],"about":"{move.about}"'
+        f"{reason}}}",
         move.occurred_at,
     )

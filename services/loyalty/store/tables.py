@@ -305,3 +305,25 @@ programme_version = sa.Table(
     ),
 )
 """Versions of the rules beside those of the file. A trigger keeps published ones as they are."""
+adjustment = sa.Table(
+    "adjustment",
+    METADATA,
+    sa.Column("adjustment_id", sa.Uuid, primary_key=True),
+    sa.Column("member_id", sa.Uuid, nullable=False),
+    sa.Column("points", sa.BigInteger, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("asked_by", sa.Text, nullable=False),
+    sa.Column("asked_at", _INSTANT, nullable=False),
+    sa.Column("expires_at", _INSTANT, nullable=True),
+    sa.Column("note", sa.Text, nullable=True),
+    sa.Column("decided_by", sa.Text, nullable=True),
+    sa.Column("decided_at", _INSTANT, nullable=True),
+)
+"""Points corrected by hand: who asked, who decided, why. Rows are never deleted, and only a
+decision, or the erasure of the member's note, changes one.
+
+Whoever writes one has locked its member's account. What is posted is a lot or a spend of its id.
+"""
+sa.Index("adjustment_by_state", adjustment.c.state, adjustment.c.adjustment_id)
+sa.Index("adjustment_member", adjustment.c.member_id)
