@@ -69,7 +69,7 @@ class Redraw:
         )
         entries = closing.entries
         entries += self._ended(drawn, -1)
-        entries += [post_spend(member, one) for one in self._spends if not _takes_more(one)]
+        entries += self._spent(more=False)
         entries += [
             post_change(member, one, active=self._is_active(one.receipt_id))
             for one in self._changes
@@ -78,12 +78,20 @@ class Redraw:
             post_gift(member, one, active=self._is_active(one.lot.lot_id)) for one in self._gifts
         ]
         entries += self._begun(drawn)
-        entries += [post_spend(member, one) for one in self._spends if _takes_more(one)]
+        entries += self._spent(more=True)
         entries += self._ended(drawn, 1)
         self._write_lots(drawn, closing.lots)
         if any(one.taken for one in taking) or any(one.expired for one in drawn.values()):
             member.drawn_at = self._as_of
         _must_agree(member, drawn, owed)
+
+    def _spent(self, *, more: bool) -> Iterator[Move]:
+        """Post what takes more than before, or what does not."""
+        for spend in self._spends:
+            if _takes_more(spend) is more:
+                move = post_spend(self._member, spend)
+                if move.legs:  # A purchase that names what was captured already moves nothing.
+                    yield move
 
     def _is_active(self, lot_id: UUID) -> bool:
         """Whether what is posted for a lot can be spent."""

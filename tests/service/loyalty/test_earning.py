@@ -339,3 +339,25 @@ async def test_the_audit_finds_a_balance_that_was_tampered_with(desk: Desk) -> N
     report = await desk.audit()
     assert not report.ok
     assert (report.wrong_balances, report.wrong_lots, report.wrong_hashes) == (1, 1, 0)
+
+
+async def test_five_hundred_sales_each_voided_twice_at_once_lose_their_points_once(
+    desk: Desk,
+) -> None:
+    """Two processes hold the same voids, in another order and in other batches."""
+    bought = [sale(number, UUID(int=number % 50 + 1)) for number in range(500)]
+    await desk.apply(*bought)
+    voids = [builders.purchase_voided(one.data) for one in bought]
+    chance = random.Random(7)
+
+    async def void_all(size: int) -> None:
+        mine = chance.sample(voids, len(voids))
+        for at in range(0, len(mine), size):
+            await desk.apply(*mine[at : at + size])
+
+    await asyncio.gather(void_all(50), void_all(40))
+
+    assert set((await desk.balances()).values()) == {0}
+    report = await desk.audit()
+    assert report.ok
+    assert (report.causes, report.entries) == (1_000, 1_000)

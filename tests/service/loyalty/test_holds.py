@@ -195,6 +195,18 @@ async def test_a_purchase_that_names_a_hold_captures_it_once(till: Till) -> None
     assert await till.has() == (750, 0, 0, 0)
 
 
+async def test_a_purchase_that_names_what_is_captured_already_moves_nothing(till: Till) -> None:
+    hold_id = await till.held(300)
+    await till.act(hold_id, "capture", points=200)
+
+    paid = await till.earn(100, hold_ids=(hold_id,))
+    assert await till.has() == (900, 0, 0, 0)
+    await till.desk.apply(builders.purchase_returned(paid.data))
+
+    # What was captured by hand comes back with the goods that it turned out to have paid for.
+    assert await till.has() == (1_000, 0, 0, 0)
+
+
 async def test_a_purchase_from_inside_the_holds_life_captures_it_however_late(till: Till) -> None:
     """The till was offline: the hold had ended, and its points were spent elsewhere."""
     offline = await till.held(800, ttl_s=60)
