@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.loyalty.domain import adjustments
-from services.loyalty.domain.accounts import REDEEMED
+from services.loyalty.domain.accounts import DEBT, REDEEMED
 from services.loyalty.domain.bonuses import PERCENT
 from services.loyalty.domain.fold import TierChange, Why
 from services.loyalty.domain.postings import Move, Posting
@@ -30,10 +30,6 @@ _BECAUSE: dict[str, str] = {
     "adjustment": "Corrected by hand",
 }
 
-_OWED = {
-    True: " What was owed is repaid first.",
-    False: " There were not as many, so the rest is owed.",
-}
 _FEWER_ENDED = "Fewer points have ended than it seemed"
 
 
@@ -131,16 +127,22 @@ def explain(
     version_name: str | None,
     programme: Programme,
     *,
-    owed: bool = False,
+    moved: tuple[str, str, int] | None = None,
 ) -> Explanation:
     """Render what was recorded with the entry by the titles of that version's rules.
 
-    ``owed`` says that the entry made a debt or repaid one.
+    ``points`` is what the member got by it; ``moved`` says from which account to which it moved
+    how many.
     """
     version = programme.by_name.get(version_name) if version_name else None
     lines = explain_lines(recorded.lines, version, programme)
     return Explanation(
-        words=_words(recorded, points, lines, version) + (_OWED[points > 0] if owed else ""),
+        words=(
+            _words(recorded, points, lines, version)
+            if recorded.about is None
+            else _words_of_move(recorded, points, moved)
+        )
+        + _owed(moved),
         why=recorded.why,
         programme_version=version_name,
         worth=recorded.worth,
@@ -152,16 +154,9 @@ def explain(
 
 
 def _words(
-    recorded: Recorded,
-    points: int,
-    lines: Sequence[ExplainedLine],
-    version: Version | None,
+    recorded: Recorded, points: int, lines: Sequence[ExplainedLine], version: Version | None
 ) -> str:
     because = _BECAUSE.get(recorded.why, recorded.why)
-    if recorded.reason is not None:
-        return _corrected(points, recorded.reason)
-    if recorded.about is not None:
-        return f"{because}: {points} points."
     if recorded.why == "moved_away":
         return f"{because}: its {recorded.posted_before} points went with it."
     by_rules: dict[str, int] = {}
@@ -180,6 +175,23 @@ def _words(
         f"{because}: the receipt is worth {recorded.worth} points{sum_of}, "
         f"{recorded.posted_before} had been posted, so {points:+d}."
     )
+
+
+def _words_of_move(recorded: Recorded, points: int, moved: tuple[str, str, int] | None) -> str:
+    if recorded.reason is not None:
+        return _corrected(points, recorded.reason)
+    because = _BECAUSE.get(recorded.why, recorded.why)
+    if recorded.why == "expiry" and points > 0:
+        because = _FEWER_ENDED
+    return f"{because}: {moved[2] if moved else abs(points)} points."
+
+
+def _owed(moved: tuple[str, str, int] | None) -> str:
+    if moved and moved[1] == DEBT:
+        return " What was owed is repaid first."
+    if moved and moved[0] == DEBT:
+        return " There were not as many, so the rest is owed."
+    return ""
 
 
 def _corrected(points: int, reason: str) -> str:

@@ -129,7 +129,7 @@ def post_spend(member: MemberState, spend: SpendChange) -> Move:
         why, legs = "hold", member.hold(after.points)
     elif before.state == "held":
         back = before.taken - after.taken
-        why = "capture" if after.state == "captured" else "release"
+        why = "capture" if after.taken else "release"
         legs = member.capture(after.taken) if after.taken else []
         if back:
             legs += member.release(back)

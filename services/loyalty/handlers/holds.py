@@ -66,7 +66,8 @@ async def open_hold(tx: Tx, wish: Wish, caller: Caller, context: LoyaltyContext)
     )
     change = SpendChange(None, hold, ids.derived_id(hold.spend_id, "hold"), now)
     book = books.open_book(members, context)
-    await books.write(tx, Batch(book, now, spends=[change]))
+    closed = await books.write(tx, Batch(book, now, spends=[change]))
+    await announce.on_ledger(tx, book, closed)
     return hold
 
 

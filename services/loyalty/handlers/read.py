@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain import tiers
-from services.loyalty.domain.accounts import DEBT, gain
+from services.loyalty.domain.accounts import gain
 from services.loyalty.domain.explain import Explanation, Recorded, explain
 from services.loyalty.domain.lots import Drawn, Lot
 from services.loyalty.domain.tiers import Standing
@@ -91,7 +91,7 @@ def _entry(row: Any, context: LoyaltyContext) -> Entry:  # noqa: ANN401  a row o
             points,
             row.programme_version,
             context.programme,
-            owed=DEBT in {row.from_account, row.to_account},
+            moved=(row.from_account, row.to_account, row.points),
         ),
     )
 

@@ -317,9 +317,32 @@ async def test_points_end_and_what_comes_back_after_that_comes_back_ended(till: 
 
 
 async def test_points_whose_end_has_come_cannot_be_held_though_nobody_swept(till: Till) -> None:
+    """What a hold finds to have ended is posted with it, and told."""
     till.desk.clock.advance(timedelta(days=400))
-
     assert code(await till.hold(1)) == (409, "points_insufficient")
+    await till.earn(50, occurred_at=till.desk.clock.now())
+
+    await till.held(50)
+
+    assert await till.has() == (0, 0, 50, 0)
+    ended = [one for one in await till.desk.published("loyalty") if isinstance(one, PointsExpired)]
+    assert [one.data.points for one in ended] == [1_000]
+    async with till.desk.client("staff") as client:
+        answer = await client.get(f"/v1/members/{till.member_id}/entries?limit=2")
+    assert [one["explain"]["words"] for one in answer.json()["data"]] == [
+        "Ended unspent: 1000 points.",
+        "Reserved for a purchase: 50 points.",
+    ]
+
+
+async def test_what_a_voided_sale_had_reserved_was_never_spent(till: Till) -> None:
+    hold_id = await till.held(300)
+
+    await till.desk.apply(builders.purchase_voided(till.sale(10, hold_ids=(hold_id,)).data))
+
+    assert await till.has() == (1_000, 0, 0, 0)
+    told = await till.desk.published("loyalty")
+    assert not [one for one in told if isinstance(one, PointsSpent | PointsRestored)]
 
 
 async def test_another_stores_till_does_not_see_the_hold(till: Till) -> None:
