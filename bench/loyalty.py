@@ -15,6 +15,10 @@ from bench.infra import Infra, publish
 from shared.kafka import topics
 from shared.settings import ServiceSettings
 
+PROGRAMME = "deploy/programme/demo.yaml"
+TWELVE_RULES = "ours by twelve rules"
+"""The same by ``bench/programme.yaml``: twelve rules, two of them conditions, tiers and caps."""
+
 PEER_SHARE = 25
 """The peer reads one event in so many: it is that much slower, and a rate is a rate."""
 
@@ -30,12 +34,16 @@ async def run(infra: Infra, events: int, console: Console) -> dict[str, float]:
         ("limit", 1),
         ("marks", 1),
         ("ours", 1),
+        (TWELVE_RULES, 1),
         ("peer", PEER_SHARE),
         ("limit again", 1),
         ("marks again", 1),
     ):
         contender = name.split()[0]
         runtime, owner = await infra.database(f"bench_{contender}_{len(measured)}")
+        environment["LOYALTY_PROGRAMME_FILE"] = (
+            "bench/programme.yaml" if name == TWELVE_RULES else PROGRAMME
+        )
         measured[name] = await _run(contender, events // share, environment, (runtime, owner))
     return _report(measured, console)
 
@@ -46,7 +54,6 @@ async def _prepare(infra: Infra) -> dict[str, str]:
     await topics.ensure(settings, "loyalty")
     return os.environ | {
         "KAFKA_BOOTSTRAP_SERVERS": infra.kafka.bootstrap,
-        "LOYALTY_PROGRAMME_FILE": "bench/programme.yaml",
         "IDENTITY_KEY": "00" * 32,
     }
 
@@ -93,6 +100,7 @@ def _report(measured: dict[str, Measured], console: Console) -> dict[str, float]
     for name in ("limit", "marks"):
         both = measured[name].per_second + measured[f"{name} again"].per_second
         ratios[f"ours/{name}"] = ours / (both / 2)
+        ratios[f"{TWELVE_RULES}/{name}"] = measured[TWELVE_RULES].per_second / (both / 2)
     for name, ratio in ratios.items():
         console.print(f"{name}: {ratio:.2f}")
     return ratios
