@@ -183,6 +183,8 @@ def _words_of_move(recorded: Recorded, points: int, moved: tuple[str, str, int] 
     because = _BECAUSE.get(recorded.why, recorded.why)
     if recorded.why == "expiry" and points > 0:
         because = _FEWER_ENDED
+    if recorded.why == "capture" and points > 0:
+        because = _BECAUSE["release"]  # what a capture in part leaves of the hold
     return f"{because}: {moved[2] if moved else abs(points)} points."
 
 

@@ -117,6 +117,12 @@ async def test_points_are_held_captured_in_part_and_the_rest_goes_back(till: Til
     (spent,) = [one for one in await till.desk.published("loyalty") if isinstance(one, PointsSpent)]
     assert (spent.data.points, spent.data.available, spent.data.hold_id) == (200, 800, hold_id)
     assert spent.data.explain == "Spent: 200 points, worth 0.20 USD."
+    async with till.desk.client("staff") as client:
+        answer = await client.get(f"/v1/members/{till.member_id}/entries?limit=2")
+    assert [(one["points"], one["explain"]["words"]) for one in answer.json()["data"]] == [
+        (100, "The reservation ended: 100 points."),
+        (0, "Spent: 200 points."),
+    ]
 
 
 async def test_a_hold_is_released_or_ends_by_itself(till: Till) -> None:
