@@ -147,12 +147,15 @@ class Named:
 
 
 async def find_named(tx: Tx, events: Sequence[PurchaseEvent]) -> Named:
-    """Return the holds that purchases name, or that one which was corrected had named."""
+    """Return the holds that purchases name, or that an earlier revision of one had named.
+
+    The revision that dropped a hold may be overtaken by one behind it, so any later one asks.
+    """
     named = {hold_id for event in events for hold_id in event.data.hold_ids}
     found = await spends.load(tx, named) if named else {}
-    corrected = {event.data.receipt_id for event in events if event.type == "purchase.amended.v1"}
-    if corrected:
-        found |= await spends.load_captured(tx, corrected)
+    changed = {event.data.receipt_id for event in events if event.data.revision > 1}
+    if changed:
+        found |= await spends.load_captured(tx, changed)
     return Named(set(found), {spend.member_id for spend in found.values()})
 
 

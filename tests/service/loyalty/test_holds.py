@@ -270,6 +270,17 @@ async def test_a_void_gives_all_back_and_so_does_a_correction_without_the_hold(t
     assert await till.has() == (1_010, 0, 0, 0)
 
 
+async def test_a_correction_that_is_overtaken_drops_the_hold_all_the_same(till: Till) -> None:
+    paid = await till.earn(100, hold_ids=(await till.held(300),))
+    corrected = builders.purchase_amended(paid.data, paid.data.lines, hold_ids=())
+    back = [ReturnedLine(line_no=1, quantity_milli=0, amount_minor=500)]
+
+    await till.desk.apply(builders.purchase_returned(corrected.data, back))
+    await till.desk.apply(corrected)
+
+    assert await till.has() == (1_050, 0, 0, 0)
+
+
 async def test_a_return_of_points_that_are_spent_makes_a_debt_that_is_repaid(till: Till) -> None:
     bought = await till.earn(500)
     await till.act(await till.held(1_400), "capture")
