@@ -5,6 +5,7 @@ and a lot is as large as its receipt is worth. Of whoever spent, or had points e
 drawn anew from all facts, and the difference to what was posted is posted.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,6 +35,9 @@ def name_holds(
     A revision that is older than what the book knows says nothing any more.
     """
     states = dict(holds)
+    captured: dict[UUID | None, set[UUID]] = defaultdict(set)
+    for hold in states.values():
+        captured[hold.receipt_id].add(hold.spend_id)
     changes: list[SpendChange] = []
     for event in events:
         receipt = event.data
@@ -44,14 +48,14 @@ def name_holds(
         named = [states[hold_id] for hold_id in receipt.hold_ids if hold_id in states]
         after = [spending.name(hold, receipt, now, voided=voided) for hold in named]
         after += [
-            spending.unname(hold, receipt.revision)
-            for hold in states.values()
-            if hold.receipt_id == receipt.receipt_id and hold.spend_id not in receipt.hold_ids
+            spending.unname(states[key], receipt.revision)
+            for key in sorted(captured[receipt.receipt_id].difference(receipt.hold_ids))
         ]
         for hold in after:
             before = states[hold.spend_id]
             if hold is not before:
                 states[hold.spend_id] = hold
+                captured[hold.receipt_id].add(hold.spend_id)
                 changes.append(SpendChange(before, hold, event.id, event.time))
     return changes
 
