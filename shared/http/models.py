@@ -1,14 +1,36 @@
 """Bases of what comes in over HTTP."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 
 class Request(BaseModel):
     """Base of request bodies: a field that we do not know is a mistake, and nothing changes it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OneOf(Request):
+    """Base of what names a thing in one of several ways: exactly one of its fields is given."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if len(self._given()) != 1:
+            kinds = ", ".join(type(self).model_fields)
+            raise PydanticCustomError(
+                "one_of", "must have exactly one of {kinds}", {"kinds": kinds}
+            )
+        return self
+
+    def one(self) -> tuple[str, str]:
+        """Return the kind and the value as sent."""
+        (given,) = self._given()
+        return given
+
+    def _given(self) -> list[tuple[str, str]]:
+        return [(kind, str(value)) for kind, value in vars(self).items() if value is not None]
 
 
 Text = Annotated[str, StringConstraints(max_length=1_000, pattern=r"^[^\x00]*$")]

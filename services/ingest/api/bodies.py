@@ -2,23 +2,23 @@
 
 from datetime import datetime
 from itertools import pairwise
-from typing import Annotated, Protocol, Self, TypeVar
+from typing import Annotated, Protocol, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from services.ingest import domain
 from services.ingest.api import fields
 from shared import identity, ids, telemetry
 from shared.contracts.purchases import Fulfilment, SalesChannel
-from shared.http.models import Request
+from shared.http.models import OneOf, Request
 
 RECORDED = "purchase.recorded.v1"
 LINES_MAX = 500
 
 
-class MemberReference(Request):
+class MemberReference(OneOf):
     """How the member was recognised: exactly one of these."""
 
     card: fields.Identifier | None = None
@@ -27,21 +27,6 @@ class MemberReference(Request):
     email: fields.Identifier | None = None
     app_id: fields.Identifier | None = None
     member_id: UUID | None = None
-
-    @model_validator(mode="after")
-    def _is_one(self) -> Self:
-        if len(self._given()) != 1:
-            message = "must have exactly one of card, phone, email, app_id, member_id"
-            raise PydanticCustomError("member", message)
-        return self
-
-    def one(self) -> tuple[str, str]:
-        """Return the kind and the value as sent."""
-        (given,) = self._given()
-        return given
-
-    def _given(self) -> list[tuple[str, str]]:
-        return [(kind, str(value)) for kind, value in vars(self).items() if value is not None]
 
 
 class Line(Request):

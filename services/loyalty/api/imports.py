@@ -17,7 +17,7 @@ from services.loyalty.handlers.enrol import ConsentWish
 from services.loyalty.handlers.imports import GivenConsent, LotRow, MemberRow
 from shared import imports
 from shared.db import Tx
-from shared.http.models import Request
+from shared.http.models import OneOf, Request
 from shared.imports.kinds import Cells, Kind, values
 
 POINTS_MAX = 1_000_000_000
@@ -67,7 +67,7 @@ class ImportedMember(EnrolmentInput):
         )
 
 
-class MemberReference(Request):
+class MemberReference(OneOf):
     """Whose it is: exactly one of these."""
 
     external_id: Code | None = None
@@ -76,20 +76,6 @@ class MemberReference(Request):
     email: IdentifierValue | None = None
     app_id: IdentifierValue | None = None
     member_id: UUID | None = None
-
-    @model_validator(mode="after")
-    def _is_one(self) -> Self:
-        if len(self._given()) != 1:
-            raise PydanticCustomError("member", f"must have exactly one of {', '.join(REFERENCES)}")
-        return self
-
-    def _given(self) -> list[tuple[str, str]]:
-        return [(kind, str(value)) for kind, value in vars(self).items() if value is not None]
-
-    def one(self) -> tuple[str, str]:
-        """Return the kind and the value as sent."""
-        (given,) = self._given()
-        return given
 
 
 class ImportedLot(Request):

@@ -18,7 +18,7 @@ from services.loyalty.handlers.previews import Basket, BasketLine, ReceiptNumber
 from services.loyalty.settings.rules import RuleId, Written, WrittenInstant
 from shared import auth
 from shared.contracts.purchases import Fulfilment, SalesChannel
-from shared.http.models import Request
+from shared.http.models import OneOf, Request
 
 router = APIRouter(prefix="/v1", tags=["previews"])
 
@@ -30,7 +30,7 @@ Label = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1
 Quantity = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=3)]
 
 
-class Whose(Request):
+class Whose(OneOf):
     """How the member was recognised: exactly one of these."""
 
     card: IdentifierValue | None = None
@@ -38,21 +38,6 @@ class Whose(Request):
     email: IdentifierValue | None = None
     app_id: IdentifierValue | None = None
     member_id: UUID | None = None
-
-    @model_validator(mode="after")
-    def _is_one(self) -> Self:
-        if len(self._given()) != 1:
-            message = "must have exactly one of card, phone, email, app_id, member_id"
-            raise PydanticCustomError("member", message)
-        return self
-
-    def _given(self) -> list[tuple[str, str]]:
-        return [(kind, str(value)) for kind, value in vars(self).items() if value is not None]
-
-    def one(self) -> tuple[str, str]:
-        """Return the kind and the value as sent."""
-        (given,) = self._given()
-        return given
 
 
 class LineInput(Request):
