@@ -1,7 +1,14 @@
 """Timed work of loyalty."""
 
 from services.loyalty.context import LoyaltyContext
-from services.loyalty.handlers import gift_books, gift_cards, gift_holds, holds
+from services.loyalty.handlers import (
+    birthdays,
+    gift_books,
+    gift_cards,
+    gift_holds,
+    holds,
+    referrals,
+)
 from services.loyalty.handlers.audit import AuditReport, audit
 from shared import log
 from shared.db import run_unit
@@ -27,6 +34,18 @@ async def run_audit(context: LoyaltyContext) -> AuditReport:
 async def run_sweep(context: LoyaltyContext) -> None:
     """Post what the clock alone changes, until nothing is due: holds and lots that end."""
     while await run_unit(context.db, lambda tx: holds.sweep(tx, context)) >= holds.SWEPT_MAX:
+        pass
+
+
+async def give_birthdays(context: LoyaltyContext) -> None:
+    """Give points for the birthdays that are due."""
+    while await run_unit(context.db, lambda tx: birthdays.give_due(tx, context)) == birthdays.CHUNK:
+        pass
+
+
+async def follow_referrals(context: LoyaltyContext) -> None:
+    """Bring referrals to what their new members have bought."""
+    while await run_unit(context.db, lambda tx: referrals.follow(tx, context)) == referrals.CHUNK:
         pass
 
 
@@ -56,6 +75,8 @@ async def expire_gift_cards(context: LoyaltyContext) -> None:
 JOBS = (
     Job("sweep", every_s=10, run=run_sweep),
     Job("audit", every_s=3_600, run=run_audit),
+    Job("birthdays", every_s=900, run=give_birthdays),
+    Job("referrals", every_s=30, run=follow_referrals),
     Job("gift-holds", every_s=5, run=sweep_gift_holds),
     Job("gift-cards", every_s=3_600, run=expire_gift_cards),
 )

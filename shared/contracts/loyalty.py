@@ -101,6 +101,29 @@ class Correction(Contract):
     """In words a member understands."""
 
 
+class AwardMovement(Contract):
+    """Points for a challenge, a birthday or a referral, and the balance after it."""
+
+    member_id: UUID
+    """Whose account."""
+    award_id: UUID
+    """What they are for; the same where it comes, changes or is taken back."""
+    rule: str
+    """Of the programme's version, e.g. ``three-visits``."""
+    points: Points
+    """What the member got; negative where it is not deserved any more."""
+    available: Points
+    """The member's spendable balance right after."""
+    begins_at: AwareDatetime | None = None
+    """From when on they can be spent; null while goods are still to come."""
+    expires_at: AwareDatetime | None = None
+    """When they end, if they do."""
+    programme_version: str
+    """The rules that give them."""
+    explain: str
+    """In words a member understands."""
+
+
 class TierMovement(Contract):
     """A member moved between tiers."""
 
@@ -165,6 +188,13 @@ class PointsAdjusted(Event):
     data: Correction
 
 
+class PointsAwarded(Event):
+    """A challenge, a birthday or a referral gave points, or does not any more."""
+
+    type: Literal["points.awarded.v1"] = "points.awarded.v1"
+    data: AwardMovement
+
+
 class TierChanged(Event):
     """A member's tier changed."""
 
@@ -180,5 +210,6 @@ LoyaltyEvent = (
     | PointsRestored
     | PointsExpired
     | PointsAdjusted
+    | PointsAwarded
     | TierChanged
 )

@@ -174,6 +174,15 @@ BUSINESS: Mapping[str, Code] = {
     "programme_version_published": Code(
         409, "Version is published", "Put the changed rules under another name."
     ),
+    "challenge_reshaped": Code(
+        422, "Challenge changed", "Give a challenge that counts something else another name."
+    ),
+    "referral_code_unknown": Code(
+        422, "Unknown referral code", "Correct the code, or enrol without one."
+    ),
+    "referral_not_offered": Code(
+        422, "No referrals", "Enrol without a code: the rules in force give nothing for one."
+    ),
     "programme_version_differs": Code(
         422, "Two versions", "Name the same version in the path and in the body, or only there."
     ),

@@ -15,10 +15,12 @@ from shared.contracts.interactions import (
     InteractionRecorded,
 )
 from shared.contracts.loyalty import (
+    AwardMovement,
     Correction,
     LotEnd,
     OpeningLot,
     PointsAdjusted,
+    PointsAwarded,
     PointsEarned,
     PointsExpired,
     PointsMovement,
@@ -194,6 +196,22 @@ def points_adjusted(**overrides: Any) -> PointsAdjusted:
         "explain": "Corrected by hand: +300 points, as a gesture of goodwill.",
     }
     return made.event(PointsAdjusted, Correction, state, overrides)
+
+
+def points_awarded(**overrides: Any) -> PointsAwarded:
+    """Build 500 points for a challenge."""
+    state = {
+        "member_id": MEMBER,
+        "award_id": ids.derived_id(MEMBER, "award:two-quarters:1"),
+        "rule": "two-quarters",
+        "points": 500,
+        "available": 1_500,
+        "begins_at": NOW,
+        "expires_at": NOW + timedelta(days=365),
+        "programme_version": "v1",
+        "explain": "Three visits in each of two quarters: 500 points.",
+    }
+    return made.event(PointsAwarded, AwardMovement, state, overrides)
 
 
 def tier_changed(**overrides: Any) -> TierChanged:

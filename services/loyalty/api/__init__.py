@@ -3,6 +3,7 @@
 from services.loyalty.api import (
     adjustments,
     backtests,
+    challenges,
     devices,
     export,
     gift_cards,
@@ -13,12 +14,15 @@ from services.loyalty.api import (
     members,
     previews,
     programmes,
+    referrals,
     reports,
 )
 
 ROUTERS = (
     members.router,
     ledger.router,
+    challenges.router,
+    referrals.router,
     devices.router,
     holds.router,
     adjustments.router,

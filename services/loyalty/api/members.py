@@ -58,6 +58,8 @@ class EnrolmentInput(Request):
     time_zone: Zone | None = None
     home_store: Code | None = None
     consents: Annotated[tuple[ConsentInput, ...], Field(max_length=50)] = ()
+    referral_code: Code | None = None
+    """Of the member who brought this one."""
 
     def profile(self) -> Profile:
         """Return what the member told about themselves."""
@@ -219,7 +221,11 @@ def _enrolment(body: EnrolmentInput) -> Enrolment:
         identifiers=[(one.kind, one.value) for one in body.identifiers],
         external_id=body.external_id,
         consents=[ConsentWish(**consent.model_dump()) for consent in body.consents],
-        body=body.model_dump(mode="json"),
+        referral_code=body.referral_code,
+        # Without a code it is the same request as before there were any.
+        body=body.model_dump(
+            mode="json", exclude=None if body.referral_code else {"referral_code"}
+        ),
     )
 
 

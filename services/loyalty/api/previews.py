@@ -15,7 +15,7 @@ from services.loyalty.api.fields import Ctx, IdentifierValue
 from services.loyalty.api.ledger import ExplainLine
 from services.loyalty.handlers import previews
 from services.loyalty.handlers.previews import Basket, BasketLine, ReceiptNumber
-from services.loyalty.settings.rules import RuleId, Written, WrittenInstant
+from services.loyalty.settings.parts import RuleId, Written, WrittenInstant
 from shared import auth
 from shared.contracts.purchases import Fulfilment, SalesChannel
 from shared.http.models import OneOf, Request

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from services.loyalty.api.fields import Ctx
 from services.loyalty.handlers import programmes as handlers
-from services.loyalty.settings.rules import DraftDocument, WrittenInstant
+from services.loyalty.settings.parts import WrittenInstant
+from services.loyalty.settings.rules import DraftDocument
 from shared import auth
 from shared.db import run_unit
 from shared.http.models import Request

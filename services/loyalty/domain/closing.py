@@ -75,7 +75,13 @@ class Batch:
     def __post_init__(self) -> None:
         """Compare the receipts, and add the lots that are for none."""
         self.lots = lot_changes(self.book)
-        self.lots.new += [gift.lot for gift in self.gifts]
+        for gift in self.gifts:
+            if gift.before is None:
+                self.lots.new.append(gift.lot)
+            elif gift.lot.points:
+                self.lots.changed.append(gift.lot)
+            else:
+                self.lots.gone.append((gift.lot.member_id, gift.lot.lot_id))
 
     def needs_holdings(self) -> set[UUID]:
         """Return the members whose lots must be drawn anew.
@@ -90,6 +96,7 @@ class Batch:
             if member.debt or (member.drawn_at is not None and lot.activates_at <= member.drawn_at):
                 wanted.add(lot.member_id)
         touched = {lot.member_id for lot in self.lots.changed} | {one for one, _ in self.lots.gone}
+        wanted |= {lot.member_id for lot in self.lots.changed if lot.activates_at > self.as_of}
         return wanted | {one for one in touched if _is_drawn(members[one])}
 
 
@@ -152,4 +159,6 @@ class _Plain:
     def give(self, gift: Gift) -> None:
         lot = gift.lot
         active = (lot.member_id, lot.lot_id) not in self._pending
-        self._closing.entries.append(post_gift(self._members[lot.member_id], gift, active=active))
+        if gift.points:
+            member = self._members[lot.member_id]
+            self._closing.entries.append(post_gift(member, gift, active=active))

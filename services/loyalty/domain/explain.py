@@ -30,6 +30,7 @@ _BECAUSE: dict[str, str] = {
     "adjustment": "Corrected by hand",
 }
 
+_LOST = "Not deserved any more"
 _FEWER_ENDED = "Fewer points have ended than it seemed"
 
 
@@ -58,6 +59,9 @@ def move_in_short(move: Move, programme: Programme) -> str:
     moved = sum(leg.points for leg in move.legs)
     if move.reason is not None:
         return _corrected(move.points, move.reason)
+    if move.rule is not None:
+        version = programme.by_name.get(move.programme_version or "")
+        return f"{_awarded(move.points, move.rule, version)}: {moved} points."
     if move.why == "capture":
         moved = sum(leg.points for leg in move.legs if leg.to_account == REDEEMED)
         worth = money(programme.value_minor(moved), programme)
@@ -119,6 +123,8 @@ class Recorded:
     """The lot or hold, where it is not for a receipt."""
     reason: str | None = None
     """Of an adjustment: its code."""
+    rule: str | None = None
+    """Of an award: what it is for."""
 
 
 def explain(
@@ -140,7 +146,7 @@ def explain(
         words=(
             _words(recorded, points, lines, version)
             if recorded.about is None
-            else _words_of_move(recorded, points, moved)
+            else _words_of_move(recorded, points, moved, version)
         )
         + _owed(moved),
         why=recorded.why,
@@ -177,10 +183,17 @@ def _words(
     )
 
 
-def _words_of_move(recorded: Recorded, points: int, moved: tuple[str, str, int] | None) -> str:
+def _words_of_move(
+    recorded: Recorded,
+    points: int,
+    moved: tuple[str, str, int] | None,
+    version: Version | None,
+) -> str:
     if recorded.reason is not None:
         return _corrected(points, recorded.reason)
     because = _BECAUSE.get(recorded.why, recorded.why)
+    if recorded.rule is not None:
+        because = _awarded(points, recorded.rule, version)
     if recorded.why == "expiry" and points > 0:
         because = _FEWER_ENDED
     if recorded.why == "capture" and points > 0:
@@ -194,6 +207,11 @@ def _owed(moved: tuple[str, str, int] | None) -> str:
     if moved and moved[0] == DEBT:
         return " There were not as many, so the rest is owed."
     return ""
+
+
+def _awarded(points: int, rule: str, version: Version | None) -> str:
+    title = version.titles.get(rule, rule) if version else rule
+    return title if points >= 0 else f"{_LOST}: {title}"
 
 
 def _corrected(points: int, reason: str) -> str:

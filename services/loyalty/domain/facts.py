@@ -44,8 +44,7 @@ class Facts(Mapping[str, object]):
 
     def is_excluded(self, line: Line) -> bool:
         """Whether a line earns nothing and counts for nothing."""
-        lookups = self._lookups
-        return line.sku in lookups.excluded_skus or line.category in lookups.excluded_categories
+        return self._lookups.excludes(line.sku, line.category)
 
     def __getitem__(self, name: str) -> object:
         return _LOOK[name](self)

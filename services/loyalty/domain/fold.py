@@ -39,6 +39,7 @@ Why = Literal[
     "activation",
     "expiry",
     "adjustment",
+    "award",
 ]
 
 _WHY: dict[str, Why] = {
@@ -150,6 +151,8 @@ class ReceiptState:
     store_id: str = ""
     version: Version | None = None
     """The rules in force when it happened; None where nothing could be earned."""
+    counts: tuple[int, ...] = ()
+    """What it adds to each challenge of that version; empty where to none."""
 
     day: date | None = None
     """Of the sale, once ``local_day`` was asked."""
@@ -279,7 +282,7 @@ def _settled(receipt: ReceiptRevision, settlement: Settlement, zone: ZoneInfo) -
     if after.member_id is not None and settlement.version is not None:
         after.desired = settlement.points
         after.qualifying_minor = settlement.qualifying_minor
-        after.version = settlement.version
+        after.version, after.counts = settlement.version, settlement.counts
         if settlement.version.pending is not None:
             after.begins_at = settlement.version.pending.begins_at(
                 after.local_day(receipt.occurred_at, zone),

@@ -113,6 +113,10 @@ class Lookups:
         """Return the bonuses of a mask, in the order of the document."""
         return [one for place, one in enumerate(self.bonuses) if mask >> place & 1]
 
+    def excludes(self, sku: str, category: str | None) -> bool:
+        """Whether a line earns nothing and counts for nothing."""
+        return sku in self.excluded_skus or category in self.excluded_categories
+
     def open_to(self, receipt: Receipt, zone: ZoneInfo) -> int:
         """Return the rules that a receipt may earn by, as far as its plain predicates say."""
         open_ = self._every

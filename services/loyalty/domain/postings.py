@@ -42,10 +42,17 @@ class Move(NamedTuple):
     """The purchase that a hold paid for."""
     reason: str | None = None
     """Of an adjustment: its code."""
+    rule: str | None = None
+    """Of an award: what it is for."""
+    programme_version: str | None = None
+    begins_at: datetime | None = None
 
 
 class Gift(NamedTuple):
-    """A lot that is not for a receipt, and the account of the programme that it comes from."""
+    """A lot that is not for a receipt, and the account of the programme that it comes from.
+
+    One of 0 points stands for a lot that is taken back.
+    """
 
     lot: Lot
     source: str
@@ -53,6 +60,15 @@ class Gift(NamedTuple):
     cause_id: UUID
     occurred_at: datetime
     reason: str | None = None
+    before: Lot | None = None
+    """The lot whose place it takes."""
+    rule: str | None = None
+    programme_version: str | None = None
+
+    @property
+    def points(self) -> int:
+        """Return what is to be posted; negative takes from the member."""
+        return self.lot.points - (self.before.points if self.before else 0)
 
 
 class SpendChange(NamedTuple):
@@ -92,19 +108,12 @@ class Closing:
 
 def post_change(member: MemberState, change: Change, *, active: bool) -> Posting:
     """Post what a change of a receipt moves: to what can be spent, or to what is pending."""
-    points = change.points
-    if not active:
-        legs = member.defer(ISSUED, points)
-    elif points > 0:
-        legs = member.give(ISSUED, points)
-    else:
-        legs = member.take(ISSUED, -points)
-    return Posting(change, legs)
+    return Posting(change, _differ(member, ISSUED, change.points, active=active))
 
 
 def post_gift(member: MemberState, gift: Gift, *, active: bool) -> Move:
     """Post a lot that is not for a receipt."""
-    lot = gift.lot
+    lot, points = gift.lot, gift.points
     return Move(
         member_id=lot.member_id,
         cause_id=gift.cause_id,
@@ -112,10 +121,21 @@ def post_gift(member: MemberState, gift: Gift, *, active: bool) -> Move:
         why=gift.why,
         about=lot.lot_id,
         ends_at=lot.expires_at,
-        points=lot.points,
-        legs=(member.give if active else member.defer)(gift.source, lot.points),
+        points=points,
+        legs=_differ(member, gift.source, points, active=active),
         reason=gift.reason,
+        rule=gift.rule,
+        programme_version=gift.programme_version,
+        begins_at=lot.activates_at,
     )
+
+
+def _differ(member: MemberState, source: str, points: int, *, active: bool) -> list[Leg]:
+    if not active:
+        return member.defer(source, points)
+    if points < 0:
+        return member.take(source, -points)
+    return member.give(source, points)
 
 
 def post_spend(member: MemberState, spend: SpendChange) -> Move:

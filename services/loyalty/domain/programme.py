@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 
 from services.loyalty.domain.bonuses import Bonus
 from services.loyalty.domain.caps import Cap, Per
+from services.loyalty.domain.challenges import Challenge
 from services.loyalty.domain.lookups import Lookups
+from services.loyalty.domain.occasions import Birthday, Referral
 from services.loyalty.domain.terms import Expiry, Pending
 
 
@@ -60,6 +62,9 @@ class Version:
     caps: tuple[Cap, ...] = ()
     pending: Pending | None = None
     """What points wait for; None where they can be spent at once."""
+    challenges: tuple[Challenge, ...] = ()
+    birthday: Birthday | None = None
+    referral: Referral | None = None
 
     lookups: Lookups = field(init=False, repr=False, compare=False)
     """The same rules as ``settle`` reads them."""
@@ -71,6 +76,12 @@ class Version:
             self.base.points_per_unit, self.bonuses, excluded.categories, excluded.skus
         )
         object.__setattr__(self, "lookups", lookups)
+
+    @property
+    def titles(self) -> Mapping[str, str]:
+        """Return the titles of what is given beside receipts, by rule."""
+        awarding = (*self.challenges, self.birthday, self.referral)
+        return {one.rule: one.title for one in awarding if one is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +102,16 @@ class Programme:
 
     capped_per: Per | None = field(init=False)
     """The longest period that any version caps; None if receipts stand alone."""
+    challenges: Mapping[str, Challenge] = field(init=False, hash=False)
+    """Of all versions, by rule: a later one may change title and points of one, not its shape."""
 
     def __post_init__(self) -> None:
         """Look once what every receipt asks."""
         periods = {cap.per for version in self.versions for cap in version.caps}
         longest = next((per for per in ("month", "day") if per in periods), None)
         object.__setattr__(self, "capped_per", longest)
+        known = {one.rule: one for version in self.versions for one in version.challenges}
+        object.__setattr__(self, "challenges", known)
 
     def with_versions(self, more: Iterable[Version]) -> "Programme":
         """Return the same with further versions, each at its place in time.

@@ -75,7 +75,9 @@ class Redraw:
             for one in self._changes
         ]
         entries += [
-            post_gift(member, one, active=self._is_active(one.lot.lot_id)) for one in self._gifts
+            post_gift(member, one, active=self._is_active(one.lot.lot_id))
+            for one in self._gifts
+            if one.points
         ]
         entries += self._begun(drawn)
         entries += self._spent(more=True)

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from services.loyalty.domain import bonuses as rules
+from services.loyalty.domain import challenges
 from services.loyalty.domain.bonuses import PERCENT
 from services.loyalty.domain.conditions import EvaluationFailed
 from services.loyalty.domain.facts import Facts
@@ -29,6 +30,8 @@ class Settlement(NamedTuple):
     lines: list[int]
     version: Version | None
     """The rules that were in force; None when there were none for this receipt."""
+    counts: tuple[int, ...] = ()
+    """What it adds to each of the version's challenges; empty where it adds to none."""
 
 
 def settle(receipt: Receipt, programme: Programme) -> Settlement:
@@ -80,7 +83,8 @@ def settle_by(version: Version, receipt: Receipt, programme: Programme) -> Settl
         explained += (line.line_no, amount, given, points)
     if once or failed:
         total += _of_receipt(once, failed, lookups, explained)
-    return Settlement(total, qualifying, explained, version)
+    counts = challenges.count(version.challenges, receipt, lookups) if version.challenges else ()
+    return Settlement(total, qualifying, explained, version, counts)
 
 
 def _refused(mask: int, lookups: Lookups, facts: Facts) -> tuple[int, int]:

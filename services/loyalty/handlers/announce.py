@@ -7,6 +7,7 @@ from uuid import UUID
 from services.loyalty.domain import explain, fold
 from services.loyalty.domain.accounts import REDEEMED
 from services.loyalty.domain.fold import Book, TierChange
+from services.loyalty.domain.lots import NEVER
 from services.loyalty.domain.members import Identifier, Member
 from services.loyalty.domain.postings import Closing, Move, Posting
 from services.loyalty.domain.programme import Programme
@@ -16,10 +17,12 @@ from shared.contracts import structs
 from shared.contracts.envelope import Event
 from shared.contracts.interactions import Consent, ConsentGiven
 from shared.contracts.loyalty import (
+    AwardMovement,
     Correction,
     LotEnd,
     OpeningLot,
     PointsAdjusted,
+    PointsAwarded,
     PointsEarned,
     PointsExpired,
     PointsMovement,
@@ -44,7 +47,7 @@ SOURCE = "perennial/loyalty"
 _MOVEMENT = structs.struct(PointsMovement)
 _EARNED = structs.struct(PointsEarned)
 _RETURNED = structs.struct(PointsReturned)
-_ANNOUNCED = frozenset({"opening", "capture", "returned", "expiry", "adjustment"})
+_ANNOUNCED = frozenset({"opening", "capture", "returned", "expiry", "adjustment", "award"})
 """Movements that others hear of, beside those of receipts."""
 
 
@@ -141,6 +144,8 @@ def _move(move: Move, programme: Programme) -> Outgoing:
         )
     elif move.why == "adjustment":
         event = _corrected(move, words)
+    elif move.why == "award":
+        event = _awarded(move, words)
     else:
         kind = PointsSpent if move.why == "capture" else PointsRestored
         spent = sum(
@@ -178,6 +183,29 @@ def _corrected(move: Move, words: str) -> PointsAdjusted:
             available=move.legs[-1].available_after,
             expires_at=move.ends_at,
             reason=move.reason,
+            explain=words,
+        ),
+    )
+
+
+def _awarded(move: Move, words: str) -> PointsAwarded:
+    assert move.rule is not None  # each is by one
+    assert move.programme_version is not None
+    return PointsAwarded(
+        # One cause may move several, and one of them more than once in its life.
+        id=ids.derived_id(move.cause_id, f"points.awarded.v1:{move.about}"),
+        source=SOURCE,
+        time=move.occurred_at,
+        subject=str(move.member_id),
+        data=AwardMovement(
+            member_id=move.member_id,
+            award_id=move.about,
+            rule=move.rule,
+            points=move.points,
+            available=move.legs[-1].available_after,
+            begins_at=None if move.begins_at == NEVER else move.begins_at,
+            expires_at=move.ends_at,
+            programme_version=move.programme_version,
             explain=words,
         ),
     )

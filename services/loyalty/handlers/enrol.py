@@ -8,9 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
+from services.loyalty.domain import referrals
 from services.loyalty.domain.members import Identifier, Member, Profile, mask
 from services.loyalty.handlers import announce
 from services.loyalty.store import members
+from services.loyalty.store import referrals as referral_store
 from shared import identity, ids
 from shared.contracts.interactions import Consent, ConsentEvidence, Purpose
 from shared.contracts.messages import Channel
@@ -37,6 +39,8 @@ class Enrolment:
     identifiers: Sequence[tuple[str, str]]
     external_id: str | None
     consents: Sequence[ConsentWish]
+    referral_code: str | None
+    """Of who brought them."""
     body: Mapping[str, Any]
     """The whole request as JSON values, to tell a repetition from a contradiction."""
 
@@ -76,6 +80,8 @@ async def enrol(tx: Tx, request: Enrolment, context: LoyaltyContext) -> Known:
     identifiers = [_identifier(context, kind, value) for kind, value in sorted(normal)]
     inserted = await members.insert_identifiers(tx, new.member_id, identifiers)
     _refuse_taken({one.kind for one in identifiers if (one.kind, one.hmac) not in inserted})
+    if request.referral_code is not None:
+        await _remember_referrer(tx, request.referral_code, new, context)
     outgoing = [
         announce.state(new, identifiers, at=now),
         announce.contact(new, at=now),
@@ -161,6 +167,19 @@ async def _change(tx: Tx, member: Member, profile: Profile, context: LoyaltyCont
 async def _known(tx: Tx, member: Member, *, replayed: bool = False) -> Known:
     found = await members.list_identifiers(tx, [member.member_id])
     return Known(member, found[member.member_id], replayed)
+
+
+async def _remember_referrer(tx: Tx, code: str, new: Member, context: LoyaltyContext) -> None:
+    """Remember who brought a new member; ``Refused`` (422) for nobody's code."""
+    owner = await referral_store.load_owner(tx, referrals.normal(code))
+    if owner is None:
+        detail = "No member has this referral code."
+        raise Refused("referral_code_unknown", detail, status=422, fields=["referral_code"])
+    brought = referrals.begin(new.member_id, owner, context.programme, new.enrolled_at)
+    if brought is None:
+        detail = "The rules in force give nothing for new members."
+        raise Refused("referral_not_offered", detail, status=422, fields=["referral_code"])
+    await referral_store.append(tx, brought)
 
 
 async def _replay(tx: Tx, before: Member, again: Member) -> Known:

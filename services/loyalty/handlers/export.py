@@ -32,6 +32,10 @@ ABOUT_LISTS = {
     "spend_by_year": "what counted towards the tier, by year",
     "holds": "points that were reserved at a till, and what was spent of them",
     "adjustments": "points that the staff gave or took by hand, and why",
+    "challenges": "what counted for each challenge, by the number of its period",
+    "awards": "points for challenges, birthdays and referrals",
+    "referrals": "members whom you brought, and how far that has come",
+    "referral_codes": "the code that you give to friends",
     "devices": "phones whose app shows codes at the till, revoked ones too",
 }
 """By the names of ``store.export.LISTS``."""

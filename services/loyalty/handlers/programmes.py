@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from services.loyalty.context import LoyaltyContext
+from services.loyalty.domain.challenges import reshaped
 from services.loyalty.domain.programme import Programme, Version
 from services.loyalty.settings import rules as documents
-from services.loyalty.settings.rules import DraftDocument, Finding
+from services.loyalty.settings.rules import DraftDocument, Finding, RulesDocument
 from services.loyalty.store import programmes as store
 from services.loyalty.store.programmes import Stored
 from shared.db import Tx
-from shared.errors import Refused
+from shared.errors import Malformed, Refused
 
 MARGIN = timedelta(seconds=60)
 """How long before its time a version is published at the latest.
@@ -70,8 +71,11 @@ async def publish(
     if starts < earliest:
         detail = f"Every process must know of it before: {earliest.isoformat()} at the earliest."
         raise Refused("effective_from_too_soon", detail, status=422, earliest=earliest.isoformat())
-    documents.read(stored.document)  # by an older release, perhaps
+    document = documents.read(stored.document)  # by an older release, perhaps
     programme = await _follow(tx, context)
+    if changed := _reshaped(document, programme):
+        detail = f"What counts for {changed[0]} can not change: give the challenge another name."
+        raise Refused("challenge_reshaped", detail, status=422, fields=changed)
     if any(one.effective_from == starts for one in programme.versions):
         detail = "Another version begins at that instant."
         raise Refused("effective_from_taken", detail)
@@ -125,6 +129,17 @@ def _all_problems(
     named = document.get("version")
     if isinstance(named, str) and named != version:
         yield Finding("version", f"The path names {version}.")
+    yield from _reshaping(document, context.rules.programme)
+
+
+def _reshaping(document: Mapping[str, object], programme: Programme) -> Iterator[Finding]:
+    try:
+        changed = _reshaped(documents.read(document), programme)
+    except Malformed:
+        return  # which is another finding
+    if changed:
+        named = ", ".join(changed)
+        yield Finding("challenges", f"What counts can not change under the same name: {named}.")
 
 
 async def load_version(tx: Tx, version: str, context: LoyaltyContext) -> Version:
@@ -161,6 +176,10 @@ def _refuse_published(seed: Programme, version: str) -> None:
 def _published(version: str) -> Refused:
     detail = f"Version {version} is published and stays as it is."
     return Refused("programme_version_published", detail)
+
+
+def _reshaped(document: RulesDocument, programme: Programme) -> list[str]:
+    return reshaped(programme.challenges, [one.compiled() for one in document.challenges])
 
 
 def _state(effective_from: datetime | None, programme: Programme, now: datetime) -> State:

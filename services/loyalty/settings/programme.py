@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from services.loyalty.domain.challenges import Challenge, reshaped
 from services.loyalty.domain.programme import Programme, Tier, Worth
-from services.loyalty.settings.rules import Document, Title, VersionDocument
+from services.loyalty.settings.parts import Document, Title
+from services.loyalty.settings.rules import VersionDocument
 from shared.errors import Malformed
 
 
@@ -53,6 +55,13 @@ class ProgrammeDocument(Document):
         if len({item.version for item in self.versions}) != len(self.versions):
             message = "two versions have the same name"
             raise ValueError(message)
+        known: dict[str, Challenge] = {}
+        for item in self.versions:
+            compiled = [one.compiled() for one in item.challenges]
+            if changed := reshaped(known, compiled):
+                message = f"{item.version} changes what counts for {changed[0]}: use another name"
+                raise ValueError(message)
+            known |= {one.rule: one for one in compiled}
         return self
 
 

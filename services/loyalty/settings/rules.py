@@ -2,19 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from typing import Annotated, Literal, LiteralString, Self, get_args
+from datetime import datetime
+from typing import Annotated, Literal, LiteralString, Self
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.loyalty.domain.bonuses import PERCENT, Bonus, Hours
@@ -22,42 +13,28 @@ from services.loyalty.domain.caps import Cap
 from services.loyalty.domain.conditions import WrongExpression, compile_condition
 from services.loyalty.domain.programme import Base, Excluded, Version
 from services.loyalty.domain.terms import Expiry, Pending, Unit, Until
+from services.loyalty.settings.awards import (
+    CHALLENGES_MAX,
+    BirthdayRule,
+    ChallengeRule,
+    ReferralRule,
+)
+from services.loyalty.settings.parts import (
+    WEEKDAYS,
+    Document,
+    IdentifierKind,
+    Names,
+    RuleId,
+    SalesChannel,
+    TimeOfDay,
+    Title,
+    Weekday,
+    WrittenInstant,
+)
 from shared.errors import Malformed
 
 RULES_MAX = 50
 """Bonus rules of a version: sets of them are kept as numbers that every JSON reader takes."""
-
-RuleId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-Title = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Names = Annotated[tuple[Name, ...], Field(max_length=10_000)]
-TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
-SalesChannel = Literal["pos", "app", "web", "phone"]
-IdentifierKind = Literal["card", "phone", "email", "app_id", "member_id"]
-
-
-def _written(value: object) -> object:
-    """Refuse numbers: pydantic would take 1700000000 for an instant."""
-    if isinstance(value, str) and value[4:5] == "-":
-        return value
-    raise PydanticCustomError("calendar", "must be written as in RFC 3339: 2026-11-22…")
-
-
-Written = BeforeValidator(_written)
-WrittenInstant = Annotated[
-    AwareDatetime,
-    Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC)),
-    Written,
-]
-"""In a JSON body; YAML has instants of its own."""
-
-
-class Document(BaseModel):
-    """Base of every part: a field that is not known is a mistake."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class BaseRule(Document):
@@ -248,6 +225,9 @@ class RulesDocument(Document):
     caps: tuple[CapRule, ...] = ()
     expiry: ExpiryRule
     pending: PendingRule | None = None
+    challenges: Annotated[tuple[ChallengeRule, ...], Field(max_length=CHALLENGES_MAX)] = ()
+    birthday: BirthdayRule | None = None
+    referral: ReferralRule | None = None
 
     @model_validator(mode="after")
     def _one_rule_per_category(self) -> Self:
@@ -269,8 +249,9 @@ class RulesDocument(Document):
 
     @model_validator(mode="after")
     def _each_rule_has_its_name(self) -> Self:
-        given = [self.base, *self.bonuses, *self.caps]
-        names = [one.rule for one in (*given, *([self.excluded] if self.excluded else []))]
+        single = (self.excluded, self.birthday, self.referral)
+        given = (self.base, *self.bonuses, *self.caps, *self.challenges, *filter(None, single))
+        names = [one.rule for one in given]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise _wrong("rules", f"two rules have the name {twice[0]}")
@@ -297,6 +278,9 @@ class RulesDocument(Document):
             ),
             caps=tuple(Cap(cap.rule, cap.title, cap.per, cap.points) for cap in self.caps),
             pending=(Pending(self.pending.days, self.pending.fulfilment) if self.pending else None),
+            challenges=tuple(one.compiled() for one in self.challenges),
+            birthday=self.birthday.compiled() if self.birthday else None,
+            referral=self.referral.compiled() if self.referral else None,
         )
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from services.loyalty.store.award_tables import award, progress, referral, referral_code
 from services.loyalty.store.tables import (
     adjustment,
     device,
@@ -25,6 +26,10 @@ LISTS: Mapping[str, sa.Table] = {
     "spend_by_year": qualifying_spend,
     "holds": spend,
     "adjustments": adjustment,
+    "challenges": progress,
+    "awards": award,
+    "referrals": referral,
+    "referral_codes": referral_code,
     "devices": device,
 }
 """Tables that go into the archive as they are, by the name of their file."""

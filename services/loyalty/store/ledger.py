@@ -26,7 +26,7 @@ BY_NUMBER = attrgetter("int")
 
 RECEIPT_COLUMNS = ("receipt_id", "member_id", "revision", "posted", "qualifying_minor", "year",
                    "desired", "occurred_at", "store_id", "programme_version",
-                   "begins_at")  # fmt: skip
+                   "begins_at", "counts")  # fmt: skip
 
 OWNERS = (
     "SELECT receipt_id, member_id, occurred_at FROM receipt WHERE receipt_id = ANY ($1::uuid[])"
@@ -52,7 +52,8 @@ UPDATE_RECEIPTS = f"""
     UPDATE receipt
     SET {", ".join(f"{name} = settled.{name}" for name in RECEIPT_COLUMNS[1:])}
     FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::bigint[], $6::int[],
-            $7::bigint[], $8::timestamptz[], $9::text[], $10::text[], $11::timestamptz[])
+            $7::bigint[], $8::timestamptz[], $9::text[], $10::text[], $11::timestamptz[],
+            $12::json[])
         AS settled ({", ".join(RECEIPT_COLUMNS)})
     WHERE receipt.receipt_id = settled.receipt_id
 """  # noqa: S608  constants
@@ -151,7 +152,7 @@ async def load_periods(
 
 def _receipt_state(row: Sequence[Any], programme: Programme) -> tuple[UUID, ReceiptState]:
     receipt_id, member_id, revision, posted, qualifying_minor, year, *settled = row
-    desired, occurred_at, store_id, version, begins_at = settled
+    desired, occurred_at, store_id, version, begins_at, counts = settled
     return receipt_id, ReceiptState(
         member_id,
         revision,
@@ -163,6 +164,7 @@ def _receipt_state(row: Sequence[Any], programme: Programme) -> tuple[UUID, Rece
         begins_at,
         store_id or "",
         programme.by_name.get(version),
+        tuple(counts) if counts else (),
     )
 
 
@@ -201,6 +203,7 @@ def _receipt_rows(states: Mapping[UUID, ReceiptState]) -> list[tuple[Any, ...]]:
             state.store_id,
             state.version.version if state.version else None,
             state.begins_at,
+            str(list(state.counts)) if state.counts else None,
         )
         for receipt_id, state in sorted(states.items(), key=lambda item: item[0].int)
     ]
@@ -306,8 +309,10 @@ def _posting(posting: Posting, leg: Leg) -> chain.Entry:
 
 
 def _move(move: Move, leg: Leg) -> chain.Entry:
-    # A reason is one of a few codes: no letter of it needs an escape.
+    # Reasons and rules are codes: no letter of them needs an escape.
     reason = f',"reason":"{move.reason}"' if move.reason else ""
+    if move.rule:
+        reason += f',"rule":"{move.rule}"'
     return chain.Entry(
         move.member_id,
         leg.version,
@@ -317,7 +322,7 @@ def _move(move: Move, leg: Leg) -> chain.Entry:
         leg.points,
         leg.available_after,
         None,
-        None,
+        move.programme_version,
         f'{{"why":"{move.why}","worth":0,"posted_before":0,"lines":[],"about":"{move.about}"'
         f"{reason}}}",
         move.occurred_at,

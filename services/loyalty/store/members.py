@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from services.loyalty.domain.members import Identifier, Member, Profile
+from services.loyalty.store.award_tables import referral_code
 from services.loyalty.store.tables import device, identifier, member
 from shared.db import Tx, bulk
 
@@ -131,6 +132,7 @@ async def erase(tx: Tx, erased: Member) -> None:
     await update_profile(tx, erased)
     await tx.execute(identifier.delete().where(identifier.c.member_id == erased.member_id))
     await tx.execute(device.delete().where(device.c.member_id == erased.member_id))
+    await tx.execute(referral_code.delete().where(referral_code.c.member_id == erased.member_id))
 
 
 async def update_tiers(tx: Tx, tiers: Mapping[UUID, str | None]) -> list[Member]:

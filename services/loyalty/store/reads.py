@@ -74,8 +74,8 @@ class AuditReport:
     wrong_lots: int
     """Members whose lots do not add up to what is available and pending."""
     wrong_receipts: int
-    """Members who have something else than was posted for their receipts, opening lots and
-    adjustments, less what they spent, hold and let end."""
+    """Members who have something else than was posted for their receipts, opening lots, awards
+    and adjustments, less what they spent, hold and let end."""
 
     @property
     def ok(self) -> bool:
@@ -127,6 +127,8 @@ AUDIT_ACCOUNTS = sa.text("""
             SELECT member_id, points FROM opening_lot
             UNION ALL
             SELECT member_id, points FROM adjustment WHERE state = 'posted' AND points > 0
+            UNION ALL
+            SELECT member_id, points FROM award
         ) AS facts GROUP BY member_id
     ), taken AS (
         SELECT member_id, sum(taken) AS points, sum(taken) FILTER (WHERE state = 'held') AS held

@@ -176,10 +176,12 @@ receipt = sa.Table(
     sa.Column("store_id", sa.Text, nullable=True),
     sa.Column("programme_version", sa.Text, nullable=True),
     sa.Column("begins_at", _INSTANT, nullable=True),
+    sa.Column("counts", JSON, nullable=True),
 )
 """What was posted so far for each receipt, at its highest revision.
 
-``desired`` is what it would be worth if nothing were capped.
+``desired`` is what it would be worth if nothing were capped, ``counts`` what it adds to each
+challenge of its version, null where to none.
 """
 sa.Index("receipt_member", receipt.c.member_id, receipt.c.occurred_at)
 

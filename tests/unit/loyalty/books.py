@@ -6,13 +6,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.loyalty.domain import closing, fold, spending, tiers
+from services.loyalty.domain import awards, closing, fold, progress, spending, tiers
 from services.loyalty.domain.accounts import MemberState
+from services.loyalty.domain.awards import Award
+from services.loyalty.domain.challenges import Counter
 from services.loyalty.domain.closing import Batch
 from services.loyalty.domain.fold import Book, ReceiptState
 from services.loyalty.domain.lots import Drawn, Lot
-from services.loyalty.domain.postings import Holdings, Move, Posting, SpendChange
+from services.loyalty.domain.postings import Gift, Holdings, Move, Posting, SpendChange
 from services.loyalty.domain.programme import Programme
+from services.loyalty.domain.progress import Key
 from services.loyalty.domain.spending import Spend
 from tests.builders import NOW
 from tests.unit.loyalty import programmes
@@ -29,6 +32,8 @@ class Ledger:
     members: dict[UUID, MemberState] = field(default_factory=dict)
     lots: dict[tuple[UUID, UUID], tuple[Lot, Drawn]] = field(default_factory=dict)
     holds: dict[UUID, Spend] = field(default_factory=dict)
+    progress: dict[Key, Counter] = field(default_factory=dict)
+    awards: dict[UUID, Award] = field(default_factory=dict)
     entries: list[Posting | Move] = field(default_factory=list)
     now: datetime = NOW
 
@@ -50,9 +55,20 @@ class Ledger:
             self.members.setdefault(
                 change.after.member_id, MemberState(0, 0, change.occurred_at, {}, None)
             )
-        self.post(Batch(book, self.now, spends=changed))
+        self.post(Batch(book, self.now, gifts=self.follow(book), spends=changed))
         self.receipts = dict(book.receipts)
         return book
+
+    def follow(self, book: Book) -> list[Gift]:
+        """Bring challenges to the receipts, as ``handlers.challenges`` does."""
+        asking = progress.add(self.progress, progress.steps(book), self.programme)
+        progress.reach(self.progress, asking, book.receipts, self.programme)
+        pairs = {(key.member_id, key.rule) for key in asking}
+        given = {key: one for key, one in self.awards.items() if (one.member_id, one.rule) in pairs}
+        changed = progress.differences(pairs, self.progress, given, self.programme)
+        gifts = [awards.change(given.get(one.award_id), one, one.award_id) for one in changed]
+        self.awards |= {one.award_id: one for one in changed}
+        return gifts
 
     def apply_all(self, batches: Iterable[Sequence[Any]]) -> None:
         """Fold batches one after the other."""
@@ -112,6 +128,7 @@ class Ledger:
                 if amount
             },
             "lots": self.lots,
+            "awards": {key: one for key, one in self.awards.items() if one.points},
             # Whether a revision that was corrected ever captured a hold depends on whether we
             # heard of it; what the hold takes does not.
             "taken": {key: one.taken for key, one in self.holds.items()},

@@ -1,6 +1,6 @@
 """The example programmes load, and a few baskets earn what a shopkeeper would expect."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pytest
@@ -9,6 +9,7 @@ from services.loyalty.domain import settle
 from services.loyalty.settings import programme
 from tests import builders
 from tests.unit.loyalty import programmes
+from tests.unit.loyalty.books import Ledger
 
 FOLDER = programmes.DEMO_FILE.parent
 
@@ -170,3 +171,18 @@ def test_the_bench_settles_by_a_dozen_rules_of_every_kind() -> None:
     assert len(version.bonuses) == 12
     assert sum(one.when is not None for one in version.bonuses) == 2
     assert {one.stacking for one in version.bonuses} == {"add", "best_of", "exclusive"}
+
+
+def test_the_spa_rewards_three_visits_in_each_of_two_quarters() -> None:
+    ledger = Ledger(programme.load(FOLDER / "spa.yaml"))
+    for month in (1, 4):
+        for day in (10, 20, 30):
+            at = datetime(2026, month, day, 20, tzinfo=UTC)
+            ledger.apply([
+                builders.purchase_recorded(
+                    receipt_no=f"{month}-{day}", currency="USD", occurred_at=at, received_at=at,
+                    lines=[builders.line(category="MASSAGE", amount_minor=9_000)],
+                )
+            ])  # fmt: skip
+
+    assert sorted(one.rule for one in ledger.awards.values()) == ["regular", "welcome"]
