@@ -1,4 +1,4 @@
-"""``python -m bench [loyalty|ingest|latency|storm]``: the first three without an argument."""
+"""``python -m bench [PART…]``: see ``PARTS``; the first three without an argument."""
 
 import asyncio
 import json
@@ -10,21 +10,19 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench import ingest, latency, loyalty, storm
+from bench import ingest, latency, loyalty, orders, spending, storm
 from bench.infra import Infra, infra
 from shared.http.server import run_loop
 
 EVENTS = 60_000
-PARTS = ("loyalty", "ingest", "latency", "storm")
+PARTS = ("loyalty", "ingest", "latency", "storm", "spending", "orders")
 USUAL = PARTS[:3]
 
 
 def main(
-    what: Annotated[
-        list[str] | None, typer.Argument(help="loyalty, ingest, latency, storm")
-    ] = None,
+    what: Annotated[list[str] | None, typer.Argument(help=", ".join(PARTS))] = None,
     *,
-    events: Annotated[int, typer.Option(help="Events for the loyalty part.")] = EVENTS,
+    events: Annotated[int, typer.Option(help="Events for loyalty and orders.")] = EVENTS,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Measure; every figure is printed with the machine it is of."""
@@ -55,6 +53,10 @@ async def _measure(part: str, servers: Infra, events: int, console: Console) -> 
             return await ingest.run(servers, console)
         case "latency":
             return await latency.run(servers, console)
+        case "spending":
+            return await spending.run(servers, console)
+        case "orders":
+            return await orders.run(servers, events, console)
         case "storm":
             return await storm.run(servers, console)
         case _:

@@ -33,12 +33,20 @@ class Measured:
     events: int
     seconds: float
     cpu_seconds: float
-    rss_mb: float
+    peak_rss_mb: float
+    half_rss_mb: float
+    """When half of the events were committed; not a number for those who do not say."""
+    end_rss_mb: float
 
     @property
     def per_second(self) -> float:
         """Events committed in a second."""
         return self.events / self.seconds
+
+    @property
+    def cpu_us(self) -> float:
+        """CPU time of the process for an event."""
+        return self.cpu_seconds / self.events * 1e6
 
 
 async def ours(events: int, progress: Progress) -> None:
@@ -61,6 +69,8 @@ async def ours(events: int, progress: Progress) -> None:
             # The loop that ships has no bell to ring, so it is looked at.
             while consumer.applied < events and not running.done():
                 progress.at(consumer.applied)
+                if consumer.applied >= events // 2 and progress.half_rss_mb is None:
+                    progress.half_rss_mb = _rss_mb("VmRSS")
                 await asyncio.sleep(POLL_S)
             progress.at(consumer.applied)
             stop.set()
@@ -74,14 +84,16 @@ async def measure(work: Callable[[int, Progress], Awaitable[None]], events: int)
         events=progress.counted,
         seconds=progress.seconds,
         cpu_seconds=progress.cpu_seconds,
-        rss_mb=_peak_rss_mb(),
+        peak_rss_mb=_rss_mb("VmHWM"),
+        half_rss_mb=float("nan") if progress.half_rss_mb is None else progress.half_rss_mb,
+        end_rss_mb=_rss_mb("VmRSS"),
     )
 
 
-def _peak_rss_mb() -> float:
-    """Return this process's peak; ``getrusage`` would give its parent's."""
+def _rss_mb(kind: str) -> float:
+    """Return what this process has in memory; ``getrusage`` would give its parent's peak."""
     for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(f"{kind}:"):
             return int(line.split()[1]) / 1_024
     return float("nan")
 

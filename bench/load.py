@@ -98,9 +98,13 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
-def encode(method: str, path: str, *, key: str = "", body: bytes = b"") -> bytes:
+def encode(
+    method: str, path: str, *, key: str = "", body: bytes = b"", idempotency_key: str = ""
+) -> bytes:
     """Return the bytes of a request."""
     head = f"{method} {path} HTTP/1.1\r\nhost: {HOST}\r\nauthorization: Bearer {key}\r\n"
+    if idempotency_key:
+        head += f"idempotency-key: {idempotency_key}\r\n"
     if body:
         head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
     return head.encode() + b"\r\n" + body

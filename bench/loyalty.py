@@ -25,7 +25,7 @@ PEER_SHARE = 25
 
 async def run(infra: Infra, events: int, console: Console) -> dict[str, float]:
     """Print the table and return the ratios."""
-    environment = await _prepare(infra)
+    environment = await prepare(infra)
     console.print(f"Publishing {events:,} real baskets …")
     await publish(infra.kafka.bootstrap, "purchases", workload.records(events))
     measured: dict[str, Measured] = {}
@@ -44,11 +44,12 @@ async def run(infra: Infra, events: int, console: Console) -> dict[str, float]:
         environment["LOYALTY_PROGRAMME_FILE"] = (
             "bench/programme.yaml" if name == TWELVE_RULES else PROGRAMME
         )
-        measured[name] = await _run(contender, events // share, environment, (runtime, owner))
+        measured[name] = await measure(contender, events // share, environment, (runtime, owner))
     return _report(measured, console)
 
 
-async def _prepare(infra: Infra) -> dict[str, str]:
+async def prepare(infra: Infra) -> dict[str, str]:
+    """Make the topics; return the variables of the processes."""
     os.environ["KAFKA_BOOTSTRAP_SERVERS"] = infra.kafka.bootstrap
     settings = ServiceSettings(database_url="postgresql://unused")
     await topics.ensure(settings, "loyalty")
@@ -58,9 +59,10 @@ async def _prepare(infra: Infra) -> dict[str, str]:
     }
 
 
-async def _run(
+async def measure(
     contender: str, events: int, environment: dict[str, str], urls: tuple[str, str]
 ) -> Measured:
+    """Let a contender read the topic into the database of ``urls``, in a process of its own."""
     runtime, owner = urls
     variables = environment | {
         "LOYALTY_DATABASE_URL": runtime,
@@ -91,8 +93,8 @@ def _report(measured: dict[str, Measured], console: Console) -> dict[str, float]
             name,
             f"{one.events:,}",
             f"{one.per_second:,.0f}",
-            f"{one.cpu_seconds / one.events * 1e6:,.0f}",
-            f"{one.rss_mb:,.0f}",
+            f"{one.cpu_us:,.0f}",
+            f"{one.peak_rss_mb:,.0f}",
         )
     console.print(table)
     ours = measured["ours"].per_second

@@ -12,6 +12,8 @@ class Progress:
     cpu: Callable[[], float]
     first: tuple[int, float, float] | None = None
     last: tuple[int, float, float] | None = None
+    half_rss_mb: float | None = None
+    """What the process had in memory half way, where somebody looked."""
 
     def at(self, committed: int) -> None:
         """Note that ``committed`` events are committed by now."""

@@ -26,9 +26,9 @@ def sample(*, households: int, weeks: int) -> Sequence[Basket]:
     return data.load(households=households, weeks=weeks, today=datetime.now(UTC).date()).baskets
 
 
-def member_of(basket: Basket) -> UUID:
-    """Return the member that a household is in the bench."""
-    return uuid5(ids.NAMESPACE, f"household:{basket.household}")
+def member_of(basket: Basket, copy: int = 0) -> UUID:
+    """Return the member that a household is in the bench, or one of several that share it."""
+    return uuid5(ids.NAMESPACE, f"household:{basket.household + copy * 1_000_000}")
 
 
 def _date(basket: Basket, number: int) -> date:
@@ -36,13 +36,13 @@ def _date(basket: Basket, number: int) -> date:
     return basket.occurred_at.date() - timedelta(days=400 * (number // 1_000_000))
 
 
-def event(basket: Basket, number: int) -> PurchaseRecorded:
+def event(basket: Basket, number: int, *, copy: int = 0) -> PurchaseRecorded:
     """Return basket ``number`` as ingest would publish it."""
     terminal = f"{basket.store_id}-01"
     receipt_no = f"{basket.receipt_no}-{number}"
     day = _date(basket, number)
     receipt_id = ids.receipt_id(basket.store_id, terminal, day, receipt_no)
-    member = member_of(basket)
+    member = member_of(basket, copy)
     receipt = Receipt(
         receipt_id=receipt_id,
         revision=1,
