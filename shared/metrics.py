@@ -82,6 +82,12 @@ job_failures_total = Counter(
     ("service", "job"),
 )
 
+stuck_holds = Gauge(
+    "perennial_stuck_holds",
+    "Open holds whose end is more than 60 s ago and that no sweep has given back.",
+    ("service", "kind"),
+)
+
 # HTTP.
 http_in_flight = Gauge("perennial_http_in_flight", "Requests being served now.")
 http_seconds = Histogram(

@@ -10,7 +10,7 @@ from services.loyalty.handlers import (
     referrals,
 )
 from services.loyalty.handlers.audit import AuditReport, audit
-from shared import log
+from shared import log, metrics
 from shared.db import run_unit
 from shared.service import Job
 
@@ -66,6 +66,14 @@ async def sweep_gift_holds(context: LoyaltyContext) -> None:
         pass
 
 
+async def gauge_stuck_holds(context: LoyaltyContext) -> None:
+    """Say how many holds should have ended long ago and have not."""
+    async with context.db.transaction() as tx:
+        stuck = await holds.count_stuck(tx, context)
+    for kind, count in stuck.items():
+        metrics.stuck_holds.labels(context.settings.service_name, kind).set(count)
+
+
 async def expire_gift_cards(context: LoyaltyContext) -> None:
     """End gift cards whose time is over, likewise."""
     while await run_unit(context.db, lambda tx: gift_cards.expire_ended(tx, context)) == CHUNK:
@@ -79,4 +87,5 @@ JOBS = (
     Job("referrals", every_s=30, run=follow_referrals),
     Job("gift-holds", every_s=5, run=sweep_gift_holds),
     Job("gift-cards", every_s=3_600, run=expire_gift_cards),
+    Job("stuck-holds", every_s=15, run=gauge_stuck_holds),
 )

@@ -1,6 +1,6 @@
 """Holds: grant, capture, release, end; and purchases that name them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -13,7 +13,7 @@ from services.loyalty.domain.possession import Claim
 from services.loyalty.domain.postings import Holdings, SpendChange
 from services.loyalty.domain.spending import Spend
 from services.loyalty.handlers import announce, books, possession
-from services.loyalty.store import reads, spends
+from services.loyalty.store import gift_cards, reads, spends
 from services.loyalty.store.lots import list_due
 from shared import ids
 from shared.auth import Caller
@@ -23,6 +23,8 @@ from shared.errors import Refused
 
 SWEPT_MAX = 500
 """Members in one transaction of the sweep."""
+STUCK_AFTER = timedelta(seconds=60)
+"""So long after its end a hold that is still open is stuck: the sweep is not doing its work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,3 +194,12 @@ async def sweep(tx: Tx, context: LoyaltyContext, *, limit: int = SWEPT_MAX) -> i
     closed = await books.write(tx, Batch(book, now, spends=changes), redraw=due)
     await announce.on_ledger(tx, book, closed)
     return len(wanted)
+
+
+async def count_stuck(tx: Tx, context: LoyaltyContext) -> Mapping[str, int]:
+    """Return how many holds are stuck, by what they keep."""
+    since = context.clock.now() - STUCK_AFTER
+    return {
+        "points": await spends.count_over(tx, since),
+        "gift_card": await gift_cards.count_due_holds(tx, since),
+    }

@@ -92,6 +92,12 @@ async def load_due_holds(
     return await _holds(tx, due, limit=limit)
 
 
+async def count_due_holds(tx: Tx, since: datetime) -> int:
+    """Return how many open holds should have ended by ``since``."""
+    due = (gift_hold.c.state == "open") & (gift_hold.c.expires_at <= since)
+    return await tx.scalar(sa.select(sa.func.count()).select_from(gift_hold).where(due)) or 0
+
+
 async def _holds(
     tx: Tx, where: "sa.ColumnElement[bool]", *, limit: int | None = None
 ) -> dict[UUID, Hold]:

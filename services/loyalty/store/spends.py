@@ -47,6 +47,12 @@ async def list_over(tx: Tx, now: datetime, *, limit: int) -> list[Spend]:
     return [Spend(*row) for row in rows]
 
 
+async def count_over(tx: Tx, since: datetime) -> int:
+    """Return how many open holds should have ended by ``since``."""
+    over = (spend.c.state == "held") & (spend.c.expires_at <= since)
+    return await tx.scalar(sa.select(sa.func.count()).select_from(spend).where(over)) or 0
+
+
 async def _load(tx: Tx, condition: "sa.ColumnElement[bool]") -> dict[UUID, Spend]:
     return {row.spend_id: Spend(*row) for row in await tx.execute(_SELECT.where(condition))}
 
