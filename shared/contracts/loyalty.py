@@ -65,6 +65,8 @@ class Spending(Contract):
     """The member's spendable balance right after."""
     explain: str
     """In words a member understands."""
+    reward_id: str | None = None
+    """What was taken for them, or came back, if that is a reward of the programme."""
 
 
 class LotEnd(Contract):

@@ -213,6 +213,18 @@ BUSINESS: Mapping[str, Code] = {
     "second_person_needed": Code(
         403, "Second person needed", "Let somebody else decide, with a key of their own."
     ),
+    "reward_unknown": Code(404, "No such reward", "List the rewards of the version in force."),
+    "reward_not_available": Code(
+        409, "Not available now", "Offer it again at `again_at`, if there is one."
+    ),
+    "reward_tier": Code(409, "For another tier", "Offer a reward that the member's tier allows."),
+    "reward_limit": Code(
+        409, "Taken often enough", "Offer it again at `again_at`; without one, not again."
+    ),
+    "reward_out_of_stock": Code(409, "None left", "Offer another reward."),
+    "reward_not_divisible": Code(
+        422, "Whole or not at all", "Capture it without `points`, or release it."
+    ),
     "hold_exceeded": Code(409, "More than held", "Capture at most what was granted."),
     "member_race": Code(503, "Enrolled elsewhere", "Repeat the same request."),
     "lot_conflict": Code(409, "Lot differs", "Give the lot another reference; see `fields`."),

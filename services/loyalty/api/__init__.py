@@ -16,6 +16,7 @@ from services.loyalty.api import (
     programmes,
     referrals,
     reports,
+    rewards,
 )
 
 ROUTERS = (
@@ -25,6 +26,7 @@ ROUTERS = (
     referrals.router,
     devices.router,
     holds.router,
+    rewards.router,
     adjustments.router,
     reports.router,
     export.router,

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
@@ -11,14 +11,17 @@ from starlette.responses import Response
 
 from services.loyalty.api.fields import Ctx
 from services.loyalty.api.possession import IdentifiedBy
+from services.loyalty.api.rewards import RewardTerms, terms_of
+from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain import spending
 from services.loyalty.domain.spending import Spend
 from services.loyalty.handlers import holds
+from services.loyalty.settings.parts import RuleId
 from shared import auth
 from shared.auth import Caller
 from shared.db import run_unit
 from shared.http import idempotency
-from shared.http.models import Request
+from shared.http.models import OneOf, Request
 from shared.http.names import bare
 
 router = APIRouter(prefix="/v1/holds", tags=["holds"])
@@ -28,11 +31,15 @@ POINTS_MAX = 1_000_000_000
 Points = Annotated[int, Field(strict=True, ge=1, le=POINTS_MAX)]
 
 
-class HoldInput(Request):
-    """Points to reserve for a member."""
+class HoldInput(OneOf):
+    """What to reserve for a member: exactly one of points and a reward."""
+
+    alternatives: ClassVar = frozenset({"points", "reward_id"})
 
     member_id: UUID
-    points: Points
+    points: Points | None = None
+    reward_id: RuleId | None = None
+    """One of `GET /v1/rewards`, at its price of this moment."""
     identified_by: IdentifiedBy
     """How the member was recognised: a card and a code of the app prove that they are there."""
     ttl_s: Annotated[int, Field(strict=True, ge=1, le=spending.TTL_S_MAX)] = spending.TTL_S
@@ -43,7 +50,7 @@ class CaptureInput(Request):
     """What is spent of the hold."""
 
     points: Points | None = None
-    """All of it without; the rest goes back."""
+    """All of it without; the rest goes back. Not for a reward, which is not divisible."""
 
 
 class HoldView(BaseModel):
@@ -63,6 +70,8 @@ class HoldView(BaseModel):
     closed_at: datetime | None
     receipt_id: UUID | None
     """The purchase that it paid for, once that has named it."""
+    reward: RewardTerms | None
+    """What it takes, on the terms of its grant; null where points are spent as such."""
 
 
 @router.post("", status_code=201, response_model=HoldView)
@@ -71,17 +80,22 @@ async def open_hold(
 ) -> Response:
     """Reserve points; 409 where fewer are available. What is held, nobody else can spend.
 
+    With `reward_id`, one piece of that reward and a place in the member's limit are reserved with
+    its price; 409 says why it is not for them now.
+
     Who is known by telephone number or e-mail address alone can not spend more than the shop's
     setting says, which is nothing unless it is changed: 403.
     """
-    wish = holds.Wish(body.identified_by.claim(body.member_id), body.points, body.ttl_s)
+    wish = holds.Wish(
+        body.identified_by.claim(body.member_id), body.ttl_s, body.points, body.reward_id
+    )
     return await run_unit(
         context.db,
         lambda tx: idempotency.answer(
             tx,
             keyed,
             caller,
-            lambda: _shown(holds.open_hold(tx, wish, caller, context)),
+            lambda: _shown(holds.open_hold(tx, wish, caller, context), context),
             status=201,
         ),
     )
@@ -98,7 +112,9 @@ async def capture_hold(
             tx,
             keyed,
             caller,
-            lambda: _shown(holds.capture(tx, hold_id, caller, context, points=body.points)),
+            lambda: _shown(
+                holds.capture(tx, hold_id, caller, context, points=body.points), context
+            ),
         ),
     )
 
@@ -111,7 +127,7 @@ async def release_hold(
     return await run_unit(
         context.db,
         lambda tx: idempotency.answer(
-            tx, keyed, caller, lambda: _shown(holds.release(tx, hold_id, caller, context))
+            tx, keyed, caller, lambda: _shown(holds.release(tx, hold_id, caller, context), context)
         ),
     )
 
@@ -120,14 +136,14 @@ async def release_hold(
 async def get_hold(hold_id: UUID, caller: Desk, context: Ctx) -> HoldView:
     """Return a hold."""
     async with context.db.transaction() as tx:
-        return _view(await holds.get(tx, hold_id, caller))
+        return _view(await holds.get(tx, hold_id, caller), context)
 
 
-async def _shown(spend: Awaitable[Spend]) -> HoldView:
-    return _view(await spend)
+async def _shown(spend: Awaitable[Spend], context: LoyaltyContext) -> HoldView:
+    return _view(await spend, context)
 
 
-def _view(spend: Spend) -> HoldView:
+def _view(spend: Spend, context: LoyaltyContext) -> HoldView:
     return HoldView(
         hold_id=spend.spend_id,
         member_id=spend.member_id,
@@ -139,4 +155,5 @@ def _view(spend: Spend) -> HoldView:
         expires_at=spend.expires_at,
         closed_at=spend.closed_at,
         receipt_id=spend.receipt_id,
+        reward=terms_of(spend, context),
     )

@@ -62,6 +62,9 @@ def move_in_short(move: Move, programme: Programme) -> str:
     if move.rule is not None:
         version = programme.by_name.get(move.programme_version or "")
         return f"{_awarded(move.points, move.rule, version)}: {moved} points."
+    if move.reward_id is not None:
+        version = programme.by_name.get(move.programme_version or "")
+        return f"{_of_reward(move.reward_id, version)}{_BECAUSE[move.why]}: {moved} points."
     if move.why == "capture":
         moved = sum(leg.points for leg in move.legs if leg.to_account == REDEEMED)
         worth = money(programme.value_minor(moved), programme)
@@ -125,6 +128,8 @@ class Recorded:
     """Of an adjustment: its code."""
     rule: str | None = None
     """Of an award: what it is for."""
+    reward: str | None = None
+    """Of a hold: the id of the reward that it takes."""
 
 
 def explain(
@@ -146,7 +151,8 @@ def explain(
         words=(
             _words(recorded, points, lines, version)
             if recorded.about is None
-            else _words_of_move(recorded, points, moved, version)
+            else _of_reward(recorded.reward, version)
+            + _words_of_move(recorded, points, moved, version)
         )
         + _owed(moved),
         why=recorded.why,
@@ -194,11 +200,21 @@ def _words_of_move(
     because = _BECAUSE.get(recorded.why, recorded.why)
     if recorded.rule is not None:
         because = _awarded(points, recorded.rule, version)
+    if recorded.why == "hold" and recorded.reward is not None:
+        because = "Reserved"
     if recorded.why == "expiry" and points > 0:
         because = _FEWER_ENDED
     if recorded.why == "capture" and points > 0:
         because = _BECAUSE["release"]  # what a capture in part leaves of the hold
     return f"{because}: {moved[2] if moved else abs(points)} points."
+
+
+def _of_reward(reward_id: str | None, version: Version | None) -> str:
+    """Return which reward it is about, by the title that its version gives it."""
+    if reward_id is None:
+        return ""
+    reward = version.reward(reward_id) if version else None
+    return f"Reward: {reward.title if reward else reward_id}. "
 
 
 def _owed(moved: tuple[str, str, int] | None) -> str:

@@ -44,7 +44,10 @@ class Move(NamedTuple):
     """Of an adjustment: its code."""
     rule: str | None = None
     """Of an award: what it is for."""
+    reward_id: str | None = None
+    """What a hold takes, if that is a reward."""
     programme_version: str | None = None
+    """The rules that said on which terms."""
     begins_at: datetime | None = None
 
 
@@ -168,4 +171,6 @@ def post_spend(member: MemberState, spend: SpendChange) -> Move:
         points=points,
         legs=legs,
         reason=spend.reason,
+        reward_id=after.reward_id,
+        programme_version=after.programme_version,
     )

@@ -11,6 +11,7 @@ from services.loyalty.domain.caps import Cap, Per
 from services.loyalty.domain.challenges import Challenge
 from services.loyalty.domain.lookups import Lookups
 from services.loyalty.domain.occasions import Birthday, Referral
+from services.loyalty.domain.rewards import Reward
 from services.loyalty.domain.terms import Expiry, Pending
 
 
@@ -65,6 +66,7 @@ class Version:
     challenges: tuple[Challenge, ...] = ()
     birthday: Birthday | None = None
     referral: Referral | None = None
+    rewards: tuple[Reward, ...] = ()
 
     lookups: Lookups = field(init=False, repr=False, compare=False)
     """The same rules as ``settle`` reads them."""
@@ -82,6 +84,10 @@ class Version:
         """Return the titles of what is given beside receipts, by rule."""
         awarding = (*self.challenges, self.birthday, self.referral)
         return {one.rule: one.title for one in awarding if one is not None}
+
+    def reward(self, reward_id: str) -> Reward | None:
+        """Return the reward of that id, if this version has it."""
+        return next((one for one in self.rewards if one.reward_id == reward_id), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,18 @@
 What was granted stands: a hold is one of the facts that lots are drawn from, at the time of its
 grant. It is captured, whole or in part, or released, or ends by itself. A purchase that names it
 captures it if it was open when the sale happened, however late we hear of that sale; and gives
-back of it what its own goods that came back were paid with.
+back of it what its own goods that came back were paid with. A hold may be the price of a reward,
+which is captured, and comes back, as a whole.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 from uuid import UUID
 
 from services.loyalty.domain.lots import Take
+from services.loyalty.domain.receipts import Line
 from shared.errors import Refused
 
 State = Literal["held", "captured", "released", "expired"]
@@ -50,6 +53,10 @@ class Spend:
     """The purchase that captured it or came to name it."""
     receipt_revision: int = 0
     """The newest revision of that purchase which has been looked at."""
+    reward_id: str | None = None
+    """What it takes; None where points are spent as such."""
+    programme_version: str | None = None
+    """The rules that said on which terms, of a reward."""
 
     @property
     def is_adjustment(self) -> bool:
@@ -89,6 +96,11 @@ class NamingReceipt(Protocol):
         """Paid for what was sold."""
         ...
 
+    @property
+    def lines(self) -> Sequence[Line]:
+        """Each at its net state."""
+        ...
+
 
 def is_over(spend: Spend, now: datetime) -> bool:
     """Whether an open hold has outlived its time."""
@@ -98,9 +110,13 @@ def is_over(spend: Spend, now: datetime) -> bool:
 def capture(spend: Spend, points: int | None, now: datetime) -> Spend:
     """Spend all or ``points`` of an open hold; the rest goes back.
 
-    Raises ``Refused`` for a hold that is not open any more, and for more than it holds.
+    Raises ``Refused`` for a hold that is not open any more, for more than it holds, and for a part
+    of a reward: whoever names points wants a part.
     """
     _must_be_open(spend, now)
+    if spend.reward_id is not None and points is not None:
+        detail = "A reward is captured as a whole: send no points."
+        raise Refused("reward_not_divisible", detail, status=422, fields=["points"])
     wanted = spend.points if points is None else points
     if wanted > spend.points:
         detail = f"The hold is for {spend.points} points."
@@ -143,7 +159,7 @@ def name(spend: Spend, receipt: NamingReceipt, now: datetime, *, voided: bool) -
         )
     elif spend.receipt_id != receipt.receipt_id or spend.receipt_revision >= receipt.revision:
         return spend
-    kept = 0 if voided else _kept(spend.captured, receipt)
+    kept = 0 if voided else _kept(spend, receipt)
     return replace(spend, taken=kept, receipt_revision=receipt.revision)
 
 
@@ -154,13 +170,28 @@ def unname(spend: Spend, revision: int) -> Spend:
     return replace(spend, taken=0, receipt_revision=revision)
 
 
-def _kept(captured: int, receipt: NamingReceipt) -> int:
-    """Return what stays spent: what comes back is the returned part of it, rounded down."""
-    sold = receipt.sold_total_minor
+def _kept(spend: Spend, receipt: NamingReceipt) -> int:
+    """Return what stays spent: what comes back is the returned part of it, rounded down.
+
+    A reward is not divisible: it stays until nothing of the purchase was kept.
+    """
+    captured, sold = spend.captured, receipt.sold_total_minor
+    if spend.reward_id is not None:
+        return 0 if _came_back(receipt) else captured
     if sold <= 0:
         return captured
     back = max(0, sold - receipt.total_minor)
     return captured - captured * back // sold
+
+
+def _came_back(receipt: NamingReceipt) -> bool:
+    """Whether no line has a piece or money left, of a sale that had.
+
+    The pieces count beside the money: a reward may stand on the receipt as a line that is free.
+    """
+    return receipt.revision > 1 and not any(
+        line.quantity_milli or line.amount_minor for line in receipt.lines
+    )
 
 
 def _was_open(spend: Spend, at: datetime) -> bool:

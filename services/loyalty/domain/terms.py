@@ -35,7 +35,7 @@ class Pending:
         """Return from when on points of a sale at ``sold_at`` can be spent."""
         if self.fulfilment and not complete:
             return NEVER
-        return _midnight(day + timedelta(days=self.days), zone) if self.days else sold_at
+        return midnight(day + timedelta(days=self.days), zone) if self.days else sold_at
 
 
 @lru_cache(maxsize=4_096)
@@ -48,7 +48,7 @@ def ends_at(expiry: Expiry, day: date, zone: ZoneInfo) -> datetime | None:
         last = last.replace(day=calendar.monthrange(last.year, last.month)[1])
     elif expiry.until == "year":
         last = last.replace(month=12, day=31)
-    return _midnight(last + timedelta(days=1), zone)
+    return midnight(last + timedelta(days=1), zone)
 
 
 def _later(day: date, number: int, unit: Unit) -> date:
@@ -62,5 +62,6 @@ def _later(day: date, number: int, unit: Unit) -> date:
 
 
 @lru_cache(maxsize=4_096)
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """Return when a day begins there, in UTC."""
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)

@@ -164,6 +164,7 @@ def _move(move: Move, programme: Programme) -> Outgoing:
                 points=spent,
                 available=available,
                 explain=words,
+                reward_id=move.reward_id,
             ),
         )
     return Outgoing("loyalty", subject, event)

@@ -4,12 +4,12 @@ from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
-from services.loyalty.domain import closing, tiers
+from services.loyalty.domain import closing, stock, tiers
 from services.loyalty.domain.accounts import MemberState
 from services.loyalty.domain.closing import Batch
 from services.loyalty.domain.fold import Book, ReceiptState
 from services.loyalty.domain.postings import Closing, Holdings
-from services.loyalty.store import ledger, lots, spends
+from services.loyalty.store import ledger, lots, rewards, spends
 from shared.db import Tx
 
 
@@ -63,6 +63,8 @@ async def write(tx: Tx, batch: Batch, *, redraw: Collection[UUID] = ()) -> Closi
     await lots.delete_lots(tx, closed.lots.gone)
     await lots.update_lots(tx, closed.lots.changed)
     await lots.append_lots(tx, closed.lots.new)
+    if moved := stock.pieces(batch.spends):
+        await rewards.move(tx, moved)
     last = {one.after.spend_id: one.after for one in batch.spends}
     new = {one.after.spend_id for one in batch.spends if one.before is None}
     await spends.write(

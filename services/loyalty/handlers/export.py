@@ -30,7 +30,7 @@ ABOUT_LISTS = {
     "opening_lots": "points brought along from an earlier programme",
     "receipts": "what each purchase was worth in points and for the tier",
     "spend_by_year": "what counted towards the tier, by year",
-    "holds": "points that were reserved at a till, and what was spent of them",
+    "holds": "points that were reserved, at a till or for a reward, and what was spent of them",
     "adjustments": "points that the staff gave or took by hand, and why",
     "challenges": "what counted for each challenge, by the number of its period",
     "awards": "points for challenges, birthdays and referrals",

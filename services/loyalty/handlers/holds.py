@@ -11,8 +11,9 @@ from services.loyalty.domain.closing import Batch
 from services.loyalty.domain.fold import Book
 from services.loyalty.domain.possession import Claim
 from services.loyalty.domain.postings import Holdings, SpendChange
+from services.loyalty.domain.rewards import Price, Taker
 from services.loyalty.domain.spending import Spend
-from services.loyalty.handlers import announce, books, possession
+from services.loyalty.handlers import announce, books, possession, rewards
 from services.loyalty.store import gift_cards, reads, spends
 from services.loyalty.store.lots import list_due
 from shared import ids
@@ -29,35 +30,57 @@ STUCK_AFTER = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A hold that a till or an app asks for."""
+    """A hold that a till or an app asks for: of points, or of a reward at its price."""
 
     claim: Claim
-    points: int
     ttl_s: int
+    points: int | None = None
+    reward_id: str | None = None
+    """Exactly one of the two."""
 
 
 async def open_hold(tx: Tx, wish: Wish, caller: Caller, context: LoyaltyContext) -> Spend:
     """Reserve points; ``Refused`` (409) where fewer are available.
 
     The account's lock decides between two that want the same points: the second sees what the
-    first left. Points whose end has come are not available, posted so or not.
+    first left. Points whose end has come are not available, posted so or not. A reward's stock is
+    locked behind the account and decides in the same way, as the member's limit does; the version
+    of the rules in force at the time of the grant says the price and the terms.
     """
     member_id = wish.claim.member_id
     proof = await possession.prove(tx, wish.claim, caller, context)
-    possession.require_possession(proof, wish.points, context)
-    account = await reads.load_account(tx, member_id)
-    if wish.points > account.available + account.pending:
-        # Nobody need wait for the lock to hear that.
-        raise _insufficient(account.available)
+    if wish.points is not None:
+        possession.require_possession(proof, wish.points, context)
+        account = await reads.load_account(tx, member_id)
+        if wish.points > account.available + account.pending:
+            # Nobody need wait for the lock to hear that.
+            raise _insufficient(account.available)
     members = await books.lock(tx, {member_id}, context)
     holdings = (await books.load_holdings(tx, {member_id}))[member_id]
     now = grant_time(holdings, context)
-    must_be_there(holdings, wish.points, now)
-    hold = Spend(
+    if wish.reward_id is not None:
+        taker = Taker(members[member_id].tier, holdings.spends.values(), now)
+        price = await rewards.price(tx, wish.reward_id, member_id, taker, context=context)
+        possession.require_possession(proof, price.points, context)
+    else:
+        price = Price(wish.points or 0)
+    must_be_there(holdings, price.points, now)
+    if price.reward_id is not None:
+        await rewards.must_be_in_stock(tx, price.reward_id)
+    hold = _granted(wish, price, caller, now)
+    change = SpendChange(None, hold, ids.derived_id(hold.spend_id, "hold"), now)
+    book = books.open_book(members, context)
+    closed = await books.write(tx, Batch(book, now, spends=[change]))
+    await announce.on_ledger(tx, book, closed)
+    return hold
+
+
+def _granted(wish: Wish, price: Price, caller: Caller, now: datetime) -> Spend:
+    return Spend(
         spend_id=ids.new_id(),
-        member_id=member_id,
-        points=wish.points,
-        taken=wish.points,
+        member_id=wish.claim.member_id,
+        points=price.points,
+        taken=price.points,
         captured=0,
         state="held",
         at=now,
@@ -65,12 +88,9 @@ async def open_hold(tx: Tx, wish: Wish, caller: Caller, context: LoyaltyContext)
         identified_by=wish.claim.kind,
         opened_by=caller.key_id,
         store_id=caller.store_id,
+        reward_id=price.reward_id,
+        programme_version=price.programme_version,
     )
-    change = SpendChange(None, hold, ids.derived_id(hold.spend_id, "hold"), now)
-    book = books.open_book(members, context)
-    closed = await books.write(tx, Batch(book, now, spends=[change]))
-    await announce.on_ledger(tx, book, closed)
-    return hold
 
 
 def grant_time(holdings: Holdings, context: LoyaltyContext) -> datetime:

@@ -46,6 +46,7 @@ async def put(tx: Tx, version: str, document: DraftDocument, context: LoyaltyCon
         detail = f"The path names {version}, the body {document.version}."
         raise Refused("programme_version_differs", detail, status=422)
     _refuse_published(context.rules.seed, version)
+    documents.check_tiers(document, context.programme.tiers)
     kept = await store.upsert_draft(tx, version, document.rules(), context.clock.now())
     if kept is None:
         raise _published(version)
@@ -123,7 +124,7 @@ async def validate(
 def _all_problems(
     version: str, document: Mapping[str, object], context: LoyaltyContext
 ) -> Iterator[Finding]:
-    yield from documents.check(document)
+    yield from documents.check(document, context.programme.tiers)
     if version in context.rules.seed.by_name:
         yield Finding("version", "This version is published.")
     named = document.get("version")

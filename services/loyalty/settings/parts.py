@@ -1,7 +1,7 @@
 """What the documents of a programme are made of."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, LiteralString, get_args
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -37,3 +37,8 @@ class Document(BaseModel):
     """Base of every part: a field that is not known is a mistake."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def wrong(kind: LiteralString, message: str) -> PydanticCustomError:
+    """Return the error of a part that does not fit together."""
+    return PydanticCustomError(kind, "{told}", {"told": message})

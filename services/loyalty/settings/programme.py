@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from services.loyalty.domain.challenges import Challenge, reshaped
 from services.loyalty.domain.programme import Programme, Tier, Worth
 from services.loyalty.settings.parts import Document, Title
+from services.loyalty.settings.rewards import unknown_tiers
 from services.loyalty.settings.rules import VersionDocument
 from shared.errors import Malformed
 
@@ -62,6 +63,10 @@ class ProgrammeDocument(Document):
                 message = f"{item.version} changes what counts for {changed[0]}: use another name"
                 raise ValueError(message)
             known |= {one.rule: one for one in compiled}
+        for version in self.versions:
+            for path, told in unknown_tiers(version.rewards, [tier.name for tier in self.tiers]):
+                message = f"{version.version}: {path}: {told}"
+                raise ValueError(message)
         return self
 
 

@@ -1,9 +1,9 @@
 """One version of the rules as a document: base rate, bonuses, what is excluded, caps, expiry."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Annotated, Literal, LiteralString, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from services.loyalty.domain.bonuses import PERCENT, Bonus, Hours
 from services.loyalty.domain.caps import Cap
 from services.loyalty.domain.conditions import WrongExpression, compile_condition
-from services.loyalty.domain.programme import Base, Excluded, Version
+from services.loyalty.domain.programme import Base, Excluded, Tier, Version
 from services.loyalty.domain.terms import Expiry, Pending, Unit, Until
 from services.loyalty.settings.awards import (
     CHALLENGES_MAX,
@@ -30,7 +30,9 @@ from services.loyalty.settings.parts import (
     Title,
     Weekday,
     WrittenInstant,
+    wrong,
 )
+from services.loyalty.settings.rewards import REWARDS_MAX, RewardRule, unknown_tiers
 from shared.errors import Malformed
 
 RULES_MAX = 50
@@ -174,7 +176,7 @@ class ExpiryRule(Document):
     def _says_one_thing(self) -> Self:
         units = [name for name in ("never", *_UNTIL) if getattr(self, name) is not None]
         if len(units) != 1 or (self.never and self.until):
-            raise _wrong("expiry", "must be one of never, days, months and years")
+            raise wrong("expiry", "must be one of never, days, months and years")
         return self
 
     def compiled(self) -> Expiry:
@@ -202,7 +204,7 @@ class PendingRule(Document):
     @model_validator(mode="after")
     def _waits_for_something(self) -> Self:
         if not (self.days or self.fulfilment):
-            raise _wrong("pending", "must wait for days or for fulfilment")
+            raise wrong("pending", "must wait for days or for fulfilment")
         return self
 
 
@@ -228,6 +230,15 @@ class RulesDocument(Document):
     challenges: Annotated[tuple[ChallengeRule, ...], Field(max_length=CHALLENGES_MAX)] = ()
     birthday: BirthdayRule | None = None
     referral: ReferralRule | None = None
+    rewards: Annotated[tuple[RewardRule, ...], Field(max_length=REWARDS_MAX)] = ()
+
+    @model_validator(mode="after")
+    def _each_reward_has_its_name(self) -> Self:
+        names = [one.reward for one in self.rewards]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise wrong("rewards", f"two rewards have the name {twice[0]}")
+        return self
 
     @model_validator(mode="after")
     def _one_rule_per_category(self) -> Self:
@@ -238,13 +249,13 @@ class RulesDocument(Document):
             both |= {*bonus.skus} & {*self.excluded.skus}
             if both:
                 named = ", ".join(sorted(both))
-                raise _wrong("rules", f"both in {bonus.rule} and excluded: {named}")
+                raise wrong("rules", f"both in {bonus.rule} and excluded: {named}")
         return self
 
     @model_validator(mode="after")
     def _one_cap_per_period(self) -> Self:
         if len({cap.per for cap in self.caps}) != len(self.caps):
-            raise _wrong("caps", "two caps of the same period")
+            raise wrong("caps", "two caps of the same period")
         return self
 
     @model_validator(mode="after")
@@ -254,7 +265,7 @@ class RulesDocument(Document):
         names = [one.rule for one in given]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise _wrong("rules", f"two rules have the name {twice[0]}")
+            raise wrong("rules", f"two rules have the name {twice[0]}")
         return self
 
     def compiled(self, version: str, effective_from: datetime) -> Version:
@@ -281,6 +292,7 @@ class RulesDocument(Document):
             challenges=tuple(one.compiled() for one in self.challenges),
             birthday=self.birthday.compiled() if self.birthday else None,
             referral=self.referral.compiled() if self.referral else None,
+            rewards=tuple(one.compiled() for one in self.rewards),
         )
 
 
@@ -309,10 +321,6 @@ class DraftDocument(RulesDocument):
         )
 
 
-def _wrong(kind: LiteralString, message: str) -> PydanticCustomError:
-    return PydanticCustomError(kind, "{told}", {"told": message})
-
-
 def _minute(time_of_day: str) -> int:
     hours, _, minutes = time_of_day.partition(":")
     return int(hours) * 60 + int(minutes)
@@ -339,13 +347,21 @@ def read(document: Mapping[str, object]) -> RulesDocument:
         raise Malformed("programme_malformed", "The rules are not valid.", errors=errors) from error
 
 
-def check(document: object) -> list[Finding]:
-    """Return all that is wrong with a draft."""
+def check(document: object, tiers: Iterable[Tier]) -> list[Finding]:
+    """Return all that is wrong with a draft, in a programme of those tiers."""
     try:
-        DraftDocument.model_validate(document)
+        draft = DraftDocument.model_validate(document)
     except ValidationError as error:
         return problems(error)
-    return []
+    return [Finding(*told) for told in unknown_tiers(draft.rewards, [one.name for one in tiers])]
+
+
+def check_tiers(document: RulesDocument, tiers: Iterable[Tier]) -> None:
+    """Raise ``Malformed`` where a reward is for a tier that is none of those."""
+    told = unknown_tiers(document.rewards, [one.name for one in tiers])
+    errors = [{"field": path, "message": message} for path, message in told]
+    if errors:
+        raise Malformed("programme_malformed", "The rules are not valid.", errors=errors)
 
 
 def problems(error: ValidationError) -> list[Finding]:

@@ -309,10 +309,12 @@ def _posting(posting: Posting, leg: Leg) -> chain.Entry:
 
 
 def _move(move: Move, leg: Leg) -> chain.Entry:
-    # Reasons and rules are codes: no letter of them needs an escape.
-    reason = f',"reason":"{move.reason}"' if move.reason else ""
+    # All of them are codes: no letter needs an escape.
+    more = f',"reason":"{move.reason}"' if move.reason else ""
     if move.rule:
-        reason += f',"rule":"{move.rule}"'
+        more += f',"rule":"{move.rule}"'
+    if move.reward_id:
+        more += f',"reward":"{move.reward_id}"'
     return chain.Entry(
         move.member_id,
         leg.version,
@@ -324,6 +326,6 @@ def _move(move: Move, leg: Leg) -> chain.Entry:
         None,
         move.programme_version,
         f'{{"why":"{move.why}","worth":0,"posted_before":0,"lines":[],"about":"{move.about}"'
-        f"{reason}}}",
+        f"{more}}}",
         move.occurred_at,
     )

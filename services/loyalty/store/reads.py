@@ -61,6 +61,8 @@ class AuditReport:
     entries: int
     wrong_hashes: int
     """Entries that do not follow from the one before: changed, dropped or put in between."""
+    wrong_stock: int
+    """Rewards whose stock counts more or fewer pieces as taken than holds have one."""
     accounts: int
     available: int
     """Points that members can spend, all together."""
@@ -86,6 +88,7 @@ class AuditReport:
             or self.wrong_heads
             or self.wrong_lots
             or self.wrong_receipts
+            or self.wrong_stock
         )
 
 
@@ -160,8 +163,20 @@ AUDIT_ACCOUNTS = sa.text("""
 """)
 
 
+AUDIT_STOCK = sa.text("""
+    WITH granted AS (
+        SELECT reward_id, count(*) AS taken FROM spend
+        WHERE reward_id IS NOT NULL AND taken > 0 GROUP BY reward_id
+    )
+    SELECT count(*) FROM reward_stock FULL JOIN granted USING (reward_id)
+    WHERE coalesce(reward_stock.taken, 0) <> coalesce(granted.taken, 0)
+""")
+
+
 async def audit(tx: Tx) -> AuditReport:
     """Add up everything: entries against one another, and accounts against the rest."""
     await tx.execute(sa.text(f"SET LOCAL statement_timeout = {AUDIT_TIMEOUT_MS}"))
     causes, entries, wrong_hashes = (await tx.execute(AUDIT_ENTRIES)).one()
-    return AuditReport(causes, entries, wrong_hashes, *(await tx.execute(AUDIT_ACCOUNTS)).one())
+    wrong_stock = await tx.scalar(AUDIT_STOCK) or 0
+    accounts = (await tx.execute(AUDIT_ACCOUNTS)).one()
+    return AuditReport(causes, entries, wrong_hashes, wrong_stock, *accounts)

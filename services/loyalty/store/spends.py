@@ -37,6 +37,16 @@ async def load_taking(tx: Tx, member_ids: Collection[UUID]) -> dict[UUID, Spend]
     return await _load(tx, (spend.c.member_id == sa.any_(ids)) & (spend.c.taken > 0))
 
 
+async def load_rewards(tx: Tx, member_id: UUID) -> list[Spend]:
+    """Return what a member has taken of rewards and not given back, the newest first."""
+    rows = await tx.execute(
+        _SELECT.where(
+            spend.c.member_id == member_id, spend.c.taken > 0, spend.c.reward_id.is_not(None)
+        ).order_by(spend.c.at.desc(), spend.c.spend_id.desc())
+    )
+    return [Spend(*row) for row in rows]
+
+
 async def list_over(tx: Tx, now: datetime, *, limit: int) -> list[Spend]:
     """Return open holds whose time is over, the oldest first."""
     rows = await tx.execute(

@@ -138,14 +138,24 @@ spend = sa.Table(
     sa.Column("closed_at", _INSTANT, nullable=True),
     sa.Column("receipt_id", sa.Uuid, nullable=True),
     sa.Column("receipt_revision", sa.Integer, nullable=False),
+    sa.Column("reward_id", sa.Text, nullable=True),
+    sa.Column("programme_version", sa.Text, nullable=True),
     sa.CheckConstraint("state IN ('held', 'captured', 'released', 'expired')", name="spend_state"),
     sa.CheckConstraint(
         "points > 0 AND captured BETWEEN 0 AND points AND taken BETWEEN 0 AND points"
         " AND (state = 'held' OR taken <= captured)",
         name="spend_amounts",
     ),
+    sa.CheckConstraint(
+        "(reward_id IS NULL) = (programme_version IS NULL)"
+        " AND (reward_id IS NULL OR taken IN (0, points))",
+        name="spend_reward",
+    ),
 )
-"""Holds and what became of them. Whoever writes one has locked its member's account."""
+"""Holds and what became of them. Whoever writes one has locked its member's account.
+
+One with a ``reward_id`` is the price of that reward by the terms of ``programme_version``.
+"""
 sa.Index("spend_member", spend.c.member_id, postgresql_where=spend.c.taken > 0)
 sa.Index("spend_open", spend.c.expires_at, postgresql_where=spend.c.state == "held")
 sa.Index("spend_receipt", spend.c.receipt_id, postgresql_where=spend.c.receipt_id.is_not(None))
@@ -329,3 +339,16 @@ Whoever writes one has locked its member's account. What is posted is a lot or a
 """
 sa.Index("adjustment_by_state", adjustment.c.state, adjustment.c.adjustment_id)
 sa.Index("adjustment_member", adjustment.c.member_id)
+reward_stock = sa.Table(
+    "reward_stock",
+    METADATA,
+    sa.Column("reward_id", sa.Text, primary_key=True),
+    sa.Column("stock", sa.BigInteger, nullable=True),
+    sa.Column("taken", sa.BigInteger, nullable=False, server_default="0"),
+    sa.CheckConstraint("stock >= 0 AND taken >= 0", name="reward_stock_counts"),
+)
+"""Pieces or seats of a reward: how many there are (null: no end), how many holds have one.
+
+``taken`` is the number of rows of ``spend`` that take points for it. Whoever changes it has locked
+the accounts of those members first, then these rows in the order of their ids.
+"""

@@ -17,13 +17,13 @@ from tests.service.loyalty.desk import Desk
 class Till:
     """A member with points, and a till that spends them."""
 
-    def __init__(self, desk: Desk, client: httpx.AsyncClient) -> None:
-        self.desk, self.client = desk, client
+    def __init__(self, desk: Desk, client: httpx.AsyncClient, *, card: str = "9840001234") -> None:
+        self.desk, self.client, self.card = desk, client, card
         self.member_id = UUID(int=0)
         self.receipts = 0
 
     async def enrol(self, points: int) -> None:
-        body = {"identifiers": [{"kind": "card", "value": "9840001234"}]}
+        body = {"identifiers": [{"kind": "card", "value": self.card}]}
         answer = await self.client.post("/v1/members", json=body)
         self.member_id = UUID(answer.json()["member_id"])
         await self.earn(points)
@@ -45,9 +45,27 @@ class Till:
         body = {
             "member_id": str(self.member_id),
             "points": points,
-            "identified_by": {"card": "9840001234"},
+            "identified_by": {"card": self.card},
         }
         return await self.post("/v1/holds", {**body, **more}, key)
+
+    async def take(self, reward_id: str, key: str | None = None, **more: Any) -> httpx.Response:
+        """Ask for a reward, again while the service is too busy."""
+        body = {
+            "member_id": str(self.member_id),
+            "reward_id": reward_id,
+            "identified_by": {"card": self.card},
+        }
+        key = key or uuid4().hex
+        while (answer := await self.post("/v1/holds", {**body, **more}, key)).status_code == 503:
+            await asyncio.sleep(0.1)
+        return answer
+
+    async def taken(self, reward_id: str, **more: Any) -> UUID:
+        """Take a reward and return its hold."""
+        answer = await self.take(reward_id, **more)
+        assert answer.status_code == 201, answer.text
+        return UUID(answer.json()["hold_id"])
 
     async def hold_at_last(self, points: int) -> httpx.Response:
         """Ask again with the same key while the service is too busy, as a till does."""

@@ -1,15 +1,24 @@
 """A ledger in memory: keeps between batches what the tables keep."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.loyalty.domain import awards, closing, fold, progress, spending, tiers
+from services.loyalty.domain import (
+    awards,
+    challenges,
+    closing,
+    fold,
+    progress,
+    spending,
+    stock,
+    tiers,
+)
 from services.loyalty.domain.accounts import MemberState
 from services.loyalty.domain.awards import Award
-from services.loyalty.domain.challenges import Counter
 from services.loyalty.domain.closing import Batch
 from services.loyalty.domain.fold import Book, ReceiptState
 from services.loyalty.domain.lots import Drawn, Lot
@@ -32,9 +41,11 @@ class Ledger:
     members: dict[UUID, MemberState] = field(default_factory=dict)
     lots: dict[tuple[UUID, UUID], tuple[Lot, Drawn]] = field(default_factory=dict)
     holds: dict[UUID, Spend] = field(default_factory=dict)
-    progress: dict[Key, Counter] = field(default_factory=dict)
+    progress: dict[Key, challenges.Counter] = field(default_factory=dict)
     awards: dict[UUID, Award] = field(default_factory=dict)
     entries: list[Posting | Move] = field(default_factory=list)
+    pieces: Counter[str] = field(default_factory=Counter)
+    """Of each reward those that are counted as taken."""
     now: datetime = NOW
 
     @property
@@ -102,6 +113,7 @@ class Ledger:
             self.lots[lot.member_id, lot.lot_id] = lot, drawn
         self.entries += closed.entries
         self.holds |= {one.after.spend_id: one.after for one in batch.spends}
+        self.pieces.update(stock.pieces(batch.spends))
 
     def holdings(self, member_id: UUID) -> Holdings:
         """Return all lots of a member, and all that takes from them."""
@@ -132,4 +144,5 @@ class Ledger:
             # Whether a revision that was corrected ever captured a hold depends on whether we
             # heard of it; what the hold takes does not.
             "taken": {key: one.taken for key, one in self.holds.items()},
+            "pieces": +self.pieces,
         }

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from services.loyalty.domain.bonuses import Bonus
 from services.loyalty.domain.caps import Cap
 from services.loyalty.domain.programme import Base, Excluded, Programme, Tier, Version, Worth
+from services.loyalty.domain.rewards import Reward
 from services.loyalty.domain.terms import Expiry, Pending
 from services.loyalty.settings import programme
 
@@ -22,6 +23,7 @@ def version(
     bonuses: tuple[Bonus, ...] = (),
     caps: tuple[Cap, ...] = (),
     pending: Pending | None = None,
+    rewards: tuple[Reward, ...] = (),
 ) -> Version:
     """10 a dollar, fresh produce double, fuel nothing, and ``bonuses``; good for twelve months."""
     return Version(
@@ -41,6 +43,7 @@ def version(
         expiry=Expiry(12),
         caps=caps,
         pending=pending,
+        rewards=rewards,
     )
 
 

@@ -204,6 +204,9 @@ def histories(
     return events
 
 
+REWARDS = [None, "tote", "evening"]
+
+
 def named_by(receipt: Receipt) -> dict[UUID, Spend]:
     """Return a hold for each that a receipt names: open when it happened, released after it."""
     at = receipt.occurred_at
@@ -220,6 +223,8 @@ def named_by(receipt: Receipt) -> dict[UUID, Spend]:
             identified_by="card",
             opened_by="key",
             closed_at=at + timedelta(minutes=1),
+            reward_id=REWARDS[hold_id.int % 3],
+            programme_version=REWARDS[hold_id.int % 3] and "v1",
         )
         for hold_id in receipt.hold_ids
     }
@@ -246,7 +251,10 @@ def test_nor_do_they_where_caps_tie_receipts_together(data: st.DataObject) -> No
 
 @given(st.data())
 def test_nor_do_they_where_points_were_spent(data: st.DataObject) -> None:
-    """Holds that purchases name are captured whatever came first, lots drawn and ended."""
+    """Holds that purchases name are captured whatever came first, lots drawn and ended.
+
+    Those that are for a reward come back whole or not at all, and their pieces with them.
+    """
     pending = data.draw(st.sampled_from([None, Pending(days=14), Pending(days=300)]))
     version = programmes.version(since=datetime(2024, 1, 1, tzinfo=UTC), pending=pending)
     assert_any_order(data, programmes.small(version), days, naming=True)
@@ -313,6 +321,8 @@ def assert_books_close(ledger: Ledger) -> None:
         taken = sum(one.taken for one in ledger.holds.values() if one.member_id == member_id)
         expired = sum(drawn.expired for _, drawn in lots)
         assert earned - taken - expired == state.available + state.pending - state.debt
+    granted = Counter(one.reward_id for one in ledger.holds.values() if one.reward_id and one.taken)
+    assert +ledger.pieces == granted
 
 
 def owner(entry: Posting | Move) -> UUID:

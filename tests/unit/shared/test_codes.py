@@ -8,7 +8,9 @@ from shared.contracts.problems import CODES, catalogue
 from shared.http import problem
 
 ROOT = Path(__file__).parents[3]
-RAISED = {"Refused", "Malformed", "Unavailable", "Problem", "unavailable", "__init__"}
+RAISED = {"Refused", "Malformed", "Unavailable", "Problem", "unavailable", "__init__"} | {
+    "Hindrance"  # what keeps a reward from a member, and would refuse a hold of it
+}
 
 
 def _name(node: ast.expr) -> str:

@@ -1,0 +1,130 @@
+"""Rewards: what members get for points, and what keeps one from a member.
+
+A reward is taken by a hold of its price, so that points, a piece of the stock and a place in the
+member's limit come and go together: all three are taken while the hold takes points, and none of
+them once it does not (``domain.stock`` has the pieces).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+from services.loyalty.domain.spending import Spend
+from services.loyalty.domain.terms import midnight
+
+Kind = Literal["product", "percent", "amount", "experience"]
+Per = Literal["ever", "day", "month", "year"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most ``times`` for a member, ever or in a calendar period of the programme's zone."""
+
+    times: int
+    per: Per
+
+
+@dataclass(frozen=True, slots=True)
+class Reward:
+    """What a version of the programme gives for points, and to whom."""
+
+    reward_id: str
+    title: str
+    points: int
+    kind: Kind
+    sku: str | None = None
+    percent: int | None = None
+    amount_minor: int | None = None
+    tiers: tuple[str, ...] = ()
+    """Who may take it; everybody where none is named."""
+    limit: Limit | None = None
+    available_from: datetime | None = None
+    available_until: datetime | None = None
+    """The first instant at which it can not be taken any more."""
+
+    def has_ended(self, now: datetime) -> bool:
+        """Whether nobody can take it any more."""
+        return self.available_until is not None and self.available_until <= now
+
+
+class Price(NamedTuple):
+    """What a hold takes, and for what."""
+
+    points: int
+    reward_id: str | None = None
+    """None where points are spent as such."""
+    programme_version: str | None = None
+    """The rules that said so, of a reward."""
+
+
+class Hindrance(NamedTuple):
+    """Why a member can not take a reward now."""
+
+    code: str
+    """That of the problem which a hold would get."""
+    words: str
+    again_at: datetime | None = None
+    """From when on it would not hinder any more, where time alone decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taker:
+    """What decides about a member who wants a reward."""
+
+    tier: str | None
+    spends: Iterable[Spend]
+    """All that takes something from them."""
+    now: datetime
+
+
+def hindrances(reward: Reward, taker: Taker, zone: ZoneInfo) -> Iterator[Hindrance]:
+    """Yield what keeps a reward from a member, points and stock aside."""
+    now = taker.now
+    if reward.available_from is not None and now < reward.available_from:
+        words = "It can not be taken yet."
+        yield Hindrance("reward_not_available", words, reward.available_from)
+    if reward.has_ended(now):
+        yield Hindrance("reward_not_available", "It can not be taken any more.")
+    if reward.tiers and taker.tier not in reward.tiers:
+        yield Hindrance("reward_tier", f"It is for {' and '.join(reward.tiers)} only.")
+    limit = reward.limit
+    if limit is not None and taken_now(reward, taker, zone) >= limit.times:
+        yield Hindrance("reward_limit", _reached(limit), _again_at(limit.per, now, zone))
+
+
+def taken_now(reward: Reward, taker: Taker, zone: ZoneInfo) -> int:
+    """Return how many a member has of a reward in the period that its limit counts, or ever."""
+    per = reward.limit.per if reward.limit else "ever"
+    current = _period(per, taker.now, zone)
+    return sum(
+        one.reward_id == reward.reward_id
+        and one.taken > 0
+        and _period(per, one.at, zone) == current
+        for one in taker.spends
+    )
+
+
+def _reached(limit: Limit) -> str:
+    times = "once" if limit.times == 1 else f"{limit.times} times"
+    return f"It can be taken {times}{'' if limit.per == 'ever' else f' a {limit.per}'}."
+
+
+def _period(per: Per, at: datetime, zone: ZoneInfo) -> date | None:
+    """Return the first day of the period that a time lies in; None for the one without an end."""
+    return None if per == "ever" else _first_of(per, at.astimezone(zone).date())
+
+
+def _first_of(per: Per, day: date) -> date:
+    if per == "month":
+        return day.replace(day=1)
+    return day.replace(month=1, day=1) if per == "year" else day
+
+
+def _again_at(per: Per, now: datetime, zone: ZoneInfo) -> datetime | None:
+    first = _period(per, now, zone)
+    if first is None:
+        return None
+    longest = {"day": 1, "month": 31, "year": 366}[per]
+    return midnight(_first_of(per, first + timedelta(days=longest)), zone)
