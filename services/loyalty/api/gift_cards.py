@@ -110,7 +110,7 @@ class IssuedView(CardView):
     code: str
 
 
-class _Stored(CardView):
+class StoredCard(CardView):
     """What is kept of that answer: the code can be made of the seed with the service's key."""
 
     code_seed: str
@@ -149,6 +149,8 @@ class ClosingView(BaseModel):
     currency: str
     opening_minor: int
     sold_minor: int
+    rewarded_minor: int
+    """Given to members for points."""
     loaded_minor: int
     redeemed_minor: int
     refunded_minor: int
@@ -171,7 +173,7 @@ async def create_gift_card(
 
     async def effect(tx: Tx) -> BaseModel:
         row, seed = await gift_cards.issue(tx, wanted, who, context)
-        return _Stored(**_shown(row, context), code_seed=seed)
+        return stored(row, seed, context)
 
     answer = await keyed.answer(key, caller, context, effect, status=201)
     return _revealed(answer, context)
@@ -270,6 +272,7 @@ async def report_gift_cards(context: Ctx, day: Annotated[Day, Query(alias="date"
         currency=context.programme.currency,
         opening_minor=found.opening_minor,
         sold_minor=found.sold_minor,
+        rewarded_minor=found.rewarded_minor,
         loaded_minor=found.loaded_minor,
         redeemed_minor=found.redeemed_minor,
         refunded_minor=found.refunded_minor,
@@ -295,13 +298,22 @@ def _view(row: Row, context: LoyaltyContext) -> CardView:
     return CardView.model_validate(_shown(row, context))
 
 
+def stored(row: Row, seed: str, context: LoyaltyContext) -> StoredCard:
+    """Return what is kept of the answer that shows a new card."""
+    return StoredCard(**_shown(row, context), code_seed=seed)
+
+
+def reveal(card: StoredCard, context: LoyaltyContext) -> IssuedView:
+    """Return that answer with the code."""
+    code = gift_codes.grouped(gift_cards.code_of(card.code_seed, context))
+    return IssuedView(**card.model_dump(exclude={"code_seed"}), code=code)
+
+
 def _revealed(answer: Response, context: LoyaltyContext) -> Response:
     """Put the code into the answer that was stored without it."""
     if answer.status_code != 201:
         return answer
-    stored = _Stored.model_validate_json(bytes(answer.body))
-    code = gift_codes.grouped(gift_cards.code_of(stored.code_seed, context))
-    shown = IssuedView(**stored.model_dump(exclude={"code_seed"}), code=code)
+    shown = reveal(StoredCard.model_validate_json(bytes(answer.body)), context)
     replayed = answer.headers.get(REPLAYED_HEADER)
     headers = {REPLAYED_HEADER: replayed} if replayed else None
     return Response(shown.model_dump_json(), 201, headers, "application/json")

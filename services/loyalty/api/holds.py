@@ -10,16 +10,18 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from services.loyalty.api.fields import Ctx
+from services.loyalty.api.gift_cards import IssuedView, StoredCard, reveal, stored
 from services.loyalty.api.possession import IdentifiedBy
 from services.loyalty.api.rewards import RewardTerms, terms_of
 from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain import spending
+from services.loyalty.domain.rewards import gift_card_of
 from services.loyalty.domain.spending import Spend
-from services.loyalty.handlers import holds
+from services.loyalty.handlers import holds, reward_cards
 from services.loyalty.settings.parts import RuleId
 from shared import auth
 from shared.auth import Caller
-from shared.db import run_unit
+from shared.db import Tx, run_unit
 from shared.http import idempotency
 from shared.http.models import OneOf, Request
 from shared.http.names import bare
@@ -70,8 +72,23 @@ class HoldView(BaseModel):
     closed_at: datetime | None
     receipt_id: UUID | None
     """The purchase that it paid for, once that has named it."""
-    reward: RewardTerms | None
+    reward: RewardTerms | None = None
     """What it takes, on the terms of its grant; null where points are spent as such."""
+    gift_card_id: UUID | None = None
+    """The gift card that the reward became when it was captured."""
+
+
+class CapturedView(HoldView):
+    """A hold that was captured, and the gift card that it was for."""
+
+    gift_card: IssuedView | None = None
+    """With its code, which is shown in this answer and in replays of it, never again."""
+
+
+class _Stored(HoldView):
+    """What is kept of that answer."""
+
+    gift_card: StoredCard | None = None
 
 
 @router.post("", status_code=201, response_model=HoldView)
@@ -101,22 +118,24 @@ async def open_hold(
     )
 
 
-@router.post("/{hold_id}:capture", response_model=HoldView)
+@router.post("/{hold_id}:capture", response_model=CapturedView)
 async def capture_hold(
     hold_id: UUID, body: CaptureInput, caller: Desk, keyed: idempotency.Header, context: Ctx
 ) -> Response:
-    """Spend what is held; a purchase that names the hold does the same."""
-    return await run_unit(
-        context.db,
-        lambda tx: idempotency.answer(
-            tx,
-            keyed,
-            caller,
-            lambda: _shown(
-                holds.capture(tx, hold_id, caller, context, points=body.points), context
-            ),
-        ),
+    """Spend what is held; a purchase that names the hold does the same.
+
+    But for a reward that is a gift card, which is made here and by no purchase.
+    """
+
+    async def effect(tx: Tx) -> BaseModel:
+        captured = await reward_cards.capture(tx, hold_id, caller, context, points=body.points)
+        card = stored(*captured.card, context) if captured.card else None
+        return _Stored(**_view(captured.spend, context).model_dump(), gift_card=card)
+
+    answer = await run_unit(
+        context.db, lambda tx: idempotency.answer(tx, keyed, caller, lambda: effect(tx))
     )
+    return _revealed(answer, context)
 
 
 @router.post("/{hold_id}:release", response_model=HoldView)
@@ -143,6 +162,20 @@ async def _shown(spend: Awaitable[Spend], context: LoyaltyContext) -> HoldView:
     return _view(await spend, context)
 
 
+def _revealed(answer: Response, context: LoyaltyContext) -> Response:
+    """Put the code of a gift card into the answer that was stored without it."""
+    if answer.status_code != 200:
+        return answer
+    kept = _Stored.model_validate_json(bytes(answer.body))
+    if kept.gift_card is None:
+        return answer
+    card = reveal(kept.gift_card, context)
+    shown = CapturedView(**kept.model_dump(exclude={"gift_card"}), gift_card=card)
+    replayed = answer.headers.get(idempotency.REPLAYED_HEADER)
+    headers = {idempotency.REPLAYED_HEADER: replayed} if replayed else None
+    return Response(shown.model_dump_json(), 200, headers, "application/json")
+
+
 def _view(spend: Spend, context: LoyaltyContext) -> HoldView:
     return HoldView(
         hold_id=spend.spend_id,
@@ -156,4 +189,5 @@ def _view(spend: Spend, context: LoyaltyContext) -> HoldView:
         closed_at=spend.closed_at,
         receipt_id=spend.receipt_id,
         reward=terms_of(spend, context),
+        gift_card_id=gift_card_of(spend),
     )

@@ -40,7 +40,7 @@ class RewardTerms(BaseModel):
     percent: int | None
     """Of a `percent`: what is taken off the purchase."""
     amount_minor: int | None
-    """Of an `amount`: the same, as money."""
+    """Of an `amount`: the same, as money; of a `gift_card` what is on it."""
     programme_version: str
 
 

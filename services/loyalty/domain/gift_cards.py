@@ -1,8 +1,8 @@
 """The rules of gift cards: money moves between a card and the programme, entry by entry.
 
 A card has two accounts, ``available`` and ``held``; the programme's accounts say where its money
-came from (``sold``, ``loaded``), where it went (``redeemed``, ``expired``), what came back
-(``refunded``) and what was spent that no card had (``lost``).
+came from (``sold``, ``loaded``, and ``rewarded`` for points), where it went (``redeemed``,
+``expired``), what came back (``refunded``) and what was spent that no card had (``lost``).
 """
 
 import hashlib
@@ -14,7 +14,8 @@ from uuid import UUID
 from shared.errors import Refused
 
 AVAILABLE, HELD = "available", "held"
-SOLD, LOADED, REDEEMED = "sold", "loaded", "redeemed"
+SOLD, REWARDED = "sold", "rewarded"
+LOADED, REDEEMED = "loaded", "redeemed"
 REFUNDED, EXPIRED, LOST = "refunded", "expired", "lost"
 
 CardState = Literal["inactive", "active", "blocked", "expired"]
@@ -194,8 +195,11 @@ class Book:
             card.state, card.state_by, card.state_at = state, self.actor, self.now
 
 
-def activate(book: Book, card: Card, cause: Cause, terms: Terms) -> None:
-    """Give an inactive card the money that it was sold for; nothing for one that is active."""
+def activate(book: Book, card: Card, cause: Cause, terms: Terms, *, source: str = SOLD) -> None:
+    """Give an inactive card the money that it was sold for; nothing for one that is active.
+
+    ``source`` is the programme's account that it comes from.
+    """
     if card.state_on(book.now) == "active":
         return
     if card.state_on(book.now) != "inactive":
@@ -203,7 +207,7 @@ def activate(book: Book, card: Card, cause: Cause, terms: Terms) -> None:
     book.set_state(card, "active")
     card.activated_at = book.now
     receive(book, card, terms)
-    book.move(card, (SOLD, AVAILABLE), card.face_minor, cause)
+    book.move(card, (source, AVAILABLE), card.face_minor, cause)
 
 
 def load(book: Book, card: Card, amount_minor: int, cause: Cause, *, terms: Terms) -> None:

@@ -9,12 +9,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.loyalty.domain.spending import Spend
 from services.loyalty.domain.terms import midnight
+from shared import ids
 
-Kind = Literal["product", "percent", "amount", "experience"]
+Kind = Literal["product", "percent", "amount", "gift_card", "experience"]
 Per = Literal["ever", "day", "month", "year"]
 
 
@@ -57,6 +59,8 @@ class Price(NamedTuple):
     """None where points are spent as such."""
     programme_version: str | None = None
     """The rules that said so, of a reward."""
+    gift_card_minor: int | None = None
+    """What the gift card has that the reward is; None for any other."""
 
 
 class Hindrance(NamedTuple):
@@ -104,6 +108,16 @@ def taken_now(reward: Reward, taker: Taker, zone: ZoneInfo) -> int:
         and _period(per, one.at, zone) == current
         for one in taker.spends
     )
+
+
+def gift_card_of(spend: Spend) -> UUID | None:
+    """Return the id of the gift card that a captured reward became; None where it is none.
+
+    It follows from the hold, so that there can never be a second card for one.
+    """
+    if spend.gift_card_minor is None or spend.state != "captured":
+        return None
+    return ids.derived_id(spend.spend_id, "gift_card")
 
 
 def _reached(limit: Limit) -> str:

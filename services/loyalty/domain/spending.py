@@ -57,6 +57,9 @@ class Spend:
     """What it takes; None where points are spent as such."""
     programme_version: str | None = None
     """The rules that said on which terms, of a reward."""
+    gift_card_minor: int | None = None
+    """What the gift card has that the reward is; None for any other. No purchase captures it or
+    gives it back: its money is in another ledger, which no receipt undoes."""
 
     @property
     def is_adjustment(self) -> bool:
@@ -139,9 +142,10 @@ def name(spend: Spend, receipt: NamingReceipt, now: datetime, *, voided: bool) -
     """Bring a hold to what a purchase that names it says at that revision.
 
     Returns ``spend`` itself where there is nothing to do: the revision is not newer, the hold
-    belongs to another purchase, or it was not open when the sale happened, or is none.
+    belongs to another purchase, or it was not open when the sale happened, or is none, or one for
+    a gift card.
     """
-    if spend.is_adjustment:
+    if spend.is_adjustment or spend.gift_card_minor is not None:
         return spend
     if spend.receipt_id is None:
         if spend.state != "captured":

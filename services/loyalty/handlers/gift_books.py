@@ -4,7 +4,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from services.loyalty.context import LoyaltyContext
-from services.loyalty.domain.gift_cards import EXPIRED, LOADED, LOST, REDEEMED, REFUNDED, SOLD
+from services.loyalty.domain.gift_cards import (
+    EXPIRED,
+    LOADED,
+    LOST,
+    REDEEMED,
+    REFUNDED,
+    REWARDED,
+    SOLD,
+)
 from services.loyalty.store import gift_books
 from services.loyalty.store.gift_books import GiftAuditReport
 from shared.db import Tx
@@ -18,6 +26,7 @@ class Closing:
 
     opening_minor: int
     sold_minor: int
+    rewarded_minor: int
     loaded_minor: int
     redeemed_minor: int
     refunded_minor: int
@@ -29,7 +38,7 @@ class Closing:
     @property
     def closing_minor(self) -> int:
         """What was owed at the end."""
-        moved = self.sold_minor + self.loaded_minor + self.redeemed_minor
+        moved = self.sold_minor + self.rewarded_minor + self.loaded_minor + self.redeemed_minor
         moved += self.refunded_minor + self.expired_minor + self.lost_minor
         return self.opening_minor + moved
 
@@ -43,6 +52,7 @@ async def closing(tx: Tx, day: date, context: LoyaltyContext) -> Closing:
     return Closing(
         opening_minor=opening,
         sold_minor=moved.get(SOLD, 0),
+        rewarded_minor=moved.get(REWARDED, 0),
         loaded_minor=moved.get(LOADED, 0),
         redeemed_minor=moved.get(REDEEMED, 0),
         refunded_minor=moved.get(REFUNDED, 0),

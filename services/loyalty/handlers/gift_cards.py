@@ -38,6 +38,10 @@ class Wanted:
     reference: str | None
     expires_at: datetime | None
     activate: bool
+    source: str = gift_cards.SOLD
+    """The programme's account that its money comes from."""
+    gift_card_id: UUID | None = None
+    """Where it follows from what the card is for; a new one otherwise."""
 
 
 async def issue(tx: Tx, wanted: Wanted, who: Who, context: LoyaltyContext) -> tuple[Row, str]:
@@ -47,7 +51,7 @@ async def issue(tx: Tx, wanted: Wanted, who: Who, context: LoyaltyContext) -> tu
     seed = secrets.token_hex(SEED_BYTES)
     code = code_of(seed, context)
     card = Card(
-        gift_card_id=ids.new_id(),
+        gift_card_id=wanted.gift_card_id or ids.new_id(),
         currency=wanted.currency,
         face_minor=wanted.amount_minor,
         expires_at=wanted.expires_at,
@@ -63,7 +67,8 @@ async def issue(tx: Tx, wanted: Wanted, who: Who, context: LoyaltyContext) -> tu
     await store.insert_card(tx, card, facts)
     if wanted.activate:
         book = Book(who.actor, now, {card.gift_card_id: card})
-        gift_cards.activate(book, card, Cause(card.gift_card_id, now), terms)
+        cause = Cause(card.gift_card_id, now)
+        gift_cards.activate(book, card, cause, terms, source=wanted.source)
         await store.store(tx, book)
     return await show(tx, card.gift_card_id), seed
 

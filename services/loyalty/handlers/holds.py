@@ -90,6 +90,7 @@ def _granted(wish: Wish, price: Price, caller: Caller, now: datetime) -> Spend:
         store_id=caller.store_id,
         reward_id=price.reward_id,
         programme_version=price.programme_version,
+        gift_card_minor=price.gift_card_minor,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
-from services.loyalty.domain import rewards, stock, tiers
+from services.loyalty.domain import gift_cards, rewards, stock, tiers
 from services.loyalty.domain.rewards import Hindrance, Price, Reward, Taker
 from services.loyalty.domain.spending import Spend
 from services.loyalty.domain.stock import Stock
@@ -101,7 +101,10 @@ async def price(
         raise _unknown()
     for hindrance in rewards.hindrances(reward, taker, programme.time_zone):
         raise _refused(hindrance)
-    return Price(reward.points, reward_id, version.version)
+    money = reward.amount_minor if reward.kind == "gift_card" else None
+    if money is not None:
+        gift_cards.check_limit(money, context.gift_terms)
+    return Price(reward.points, reward_id, version.version, gift_card_minor=money)
 
 
 async def must_be_in_stock(tx: Tx, reward_id: str) -> None:

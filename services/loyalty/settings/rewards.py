@@ -17,6 +17,7 @@ _VALUE: Mapping[Kind, str | None] = {
     "product": "sku",
     "percent": "percent",
     "amount": "amount_minor",
+    "gift_card": "amount_minor",
     "experience": None,
 }
 """By kind the field that says what the member gets."""
@@ -57,7 +58,7 @@ class RewardRule(Document):
     percent: int | None = Field(default=None, strict=True, ge=1, le=100)
     """Of a ``percent``: what the till takes off the purchase."""
     amount_minor: int | None = Field(default=None, strict=True, ge=1, le=2**53 - 1)
-    """Of an ``amount``: the same, as money."""
+    """Of an ``amount``: the same, as money; of a ``gift_card`` what is on it."""
 
     tiers: Annotated[tuple[Name, ...], Field(max_length=TIERS_MAX)] = ()
     """Who may take it; everybody where none is named."""
@@ -69,7 +70,7 @@ class RewardRule(Document):
     @model_validator(mode="after")
     def _says_what_it_is(self) -> Self:
         wanted = _VALUE[self.kind]
-        for name in filter(None, _VALUE.values()):
+        for name in filter(None, dict.fromkeys(_VALUE.values())):
             given = getattr(self, name) is not None
             if given != (name == wanted):
                 must = "must not have" if given else "must have"

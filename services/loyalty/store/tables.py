@@ -140,6 +140,7 @@ spend = sa.Table(
     sa.Column("receipt_revision", sa.Integer, nullable=False),
     sa.Column("reward_id", sa.Text, nullable=True),
     sa.Column("programme_version", sa.Text, nullable=True),
+    sa.Column("gift_card_minor", sa.BigInteger, nullable=True),
     sa.CheckConstraint("state IN ('held', 'captured', 'released', 'expired')", name="spend_state"),
     sa.CheckConstraint(
         "points > 0 AND captured BETWEEN 0 AND points AND taken BETWEEN 0 AND points"
@@ -148,7 +149,8 @@ spend = sa.Table(
     ),
     sa.CheckConstraint(
         "(reward_id IS NULL) = (programme_version IS NULL)"
-        " AND (reward_id IS NULL OR taken IN (0, points))",
+        " AND (reward_id IS NULL OR taken IN (0, points))"
+        " AND (gift_card_minor IS NULL OR reward_id IS NOT NULL AND gift_card_minor > 0)",
         name="spend_reward",
     ),
 )

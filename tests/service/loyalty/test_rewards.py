@@ -1,6 +1,9 @@
 """Rewards on a real Postgres: a piece, a place in the limit and the points, once and together."""
 
 import asyncio
+import io
+import json
+import zipfile
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -143,6 +146,37 @@ async def test_what_ends_gives_points_piece_and_place_back_once(till: Till, end:
     assert (await till.has(), await left(till, "evening")) == ((1_000, 0, 0, 0), 1)
     await till.taken("evening")
     assert await left(till, "evening") == 0
+
+
+async def test_one_sweep_gives_back_what_several_members_held_of_several_rewards(
+    till: Till,
+) -> None:
+    other = Till(till.desk, till.client, card="9840001235")
+    other.receipts = 10
+    await other.enrol(1_000)
+    await till.earn(100)
+    for reward_id in ("tote", "evening"):
+        await put_stock(till.desk, reward_id, 3)
+        for one in (till, other):
+            await one.taken(reward_id, ttl_s=60)
+    await till.act(await till.taken("tote", ttl_s=60), "capture")
+
+    assert await till.sweep(seconds=61) == 2
+
+    assert [await left(till, one) for one in ("tote", "evening")] == [2, 3]
+    assert (await till.has(), await other.has()) == ((800, 0, 0, 0), (1_000, 0, 0, 0))
+
+
+async def test_the_archive_says_which_reward_it_was(till: Till) -> None:
+    await till.taken("tote")
+    async with till.desk.client("app") as client:
+        answer = await client.get(f"/v1/members/{till.member_id}/export")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        (hold,) = json.loads(archive.read("holds.json"))
+        newest = json.loads(archive.read("entries.json"))[0]
+
+    assert (hold["reward_id"], hold["programme_version"]) == ("tote", "v1")
+    assert newest["explanation"]["words"] == "Reward: Tote bag. Reserved: 300 points."
 
 
 async def test_the_same_key_takes_once(till: Till) -> None:

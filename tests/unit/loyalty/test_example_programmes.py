@@ -165,6 +165,17 @@ def test_every_example_is_in_the_table() -> None:
     assert names == {"demo", "grocery", "cafe", "spa"}
 
 
+@pytest.mark.parametrize("name", ["demo", "grocery", "cafe", "spa"])
+def test_a_reward_in_money_costs_what_the_points_are_worth(name: str) -> None:
+    known = programme.load(FOLDER / f"{name}.yaml")
+    (version,) = known.versions
+    money = [one for one in version.rewards if one.amount_minor is not None]
+
+    assert len(version.rewards) == 3
+    for one in money:
+        assert one.amount_minor == known.value_minor(one.points), one.reward_id
+
+
 def test_the_bench_settles_by_a_dozen_rules_of_every_kind() -> None:
     (version,) = programme.load(FOLDER.parents[1] / "bench" / "programme.yaml").versions
 

@@ -173,3 +173,11 @@ def test_what_was_all_free_comes_back_with_its_pieces() -> None:
 
     assert settled([sold])[0].taken == settled([sold, first])[0].taken == HOLD.points
     assert settled([second, first, sold])[0].taken == 0
+
+
+def test_a_sale_of_nothing_but_empty_lines_is_a_sale() -> None:
+    coupon = [builders.line(1, amount_minor=0, quantity_milli=0)]
+    sold = builders.purchase_recorded(lines=coupon, hold_ids=(HOLD.spend_id,), occurred_at=NOW)
+
+    assert settled([sold]) == settled([sold, sold])
+    assert settled([sold])[0].taken == HOLD.points
