@@ -1,5 +1,6 @@
 """Events of the ``purchases`` topic: each carries the receipt's net state so far."""
 
+import operator
 from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
@@ -11,6 +12,17 @@ from shared.contracts.envelope import Amount, Contract, Currency, Event
 SalesChannel = Literal["pos", "app", "web", "phone"]
 Fulfilment = Literal["pending", "complete"]
 IdentifierKind = Literal["card", "phone", "email", "app_id", "member_id"]
+
+
+class LineReturn(Contract):
+    """What came off a line after the sale at one time: a return, or what a void left nothing of."""
+
+    at: AwareDatetime
+    """When, by the clock of the till that took it back or voided the sale."""
+    quantity_milli: Annotated[int, Field(ge=0)]
+    """Thousandths of the sales unit."""
+    amount_minor: Amount
+    """Paid back for it."""
 
 
 class ReceiptLine(Contract):
@@ -32,6 +44,9 @@ class ReceiptLine(Contract):
     """What was taken off this line, as sold; positive."""
     amount_minor: Amount
     """Paid for the line after its discount, less what was returned."""
+    returns: tuple[LineReturn, ...] = Field(default=(), exclude_if=operator.not_)
+    """All that came off it so far, by time; left out where nothing did. So what was sold, by the
+    newest correction, is ``amount_minor`` and their sum."""
 
 
 class Tender(Contract):

@@ -1,12 +1,13 @@
 """Receipts and the events that tell of them, each with the net state that ingest would write."""
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from shared import ids
 from shared.contracts.purchases import (
+    LineReturn,
     PurchaseAmended,
     PurchaseAttributed,
     PurchaseRecorded,
@@ -104,7 +105,7 @@ def purchase_returned(
         lines=back,
         total_minor=sum(one.amount_minor for one in back),
     )
-    net = _revised(of, _less(of.lines, back))
+    net = _revised(of, _less(of.lines, back, at))
     data = made.contract(ReceiptReturned, {**net, "returned": returned}, fields)
     return _about(PurchaseReturned, data, **{"time": at, **envelope})
 
@@ -112,9 +113,8 @@ def purchase_returned(
 def purchase_voided(of: Receipt, **overrides: Any) -> PurchaseVoided:
     """Build the void of a receipt: every line at 0."""
     envelope, fields = made.split(overrides)
-    gone = tuple(
-        one.model_copy(update={"quantity_milli": 0, "amount_minor": 0}) for one in of.lines
-    )
+    at = envelope.get("time", of.occurred_at)
+    gone = tuple(_off(one, one.quantity_milli, one.amount_minor, at) for one in of.lines)
     data = made.contract(ReceiptVoided, {**_revised(of, gone), "reason": "wrong till"}, fields)
     return _about(PurchaseVoided, data, **envelope)
 
@@ -124,7 +124,11 @@ def purchase_amended(
 ) -> PurchaseAmended:
     """Build the correction of a receipt to ``lines``."""
     envelope, fields = made.split(overrides)
-    net = _revised(of, tuple(lines))
+    returns = {one.line_no: one.returns for one in of.lines}
+    net = _revised(
+        of,
+        tuple(one.model_copy(update={"returns": returns.get(one.line_no, ())}) for one in lines),
+    )
     data = made.contract(ReceiptAmended, {**net, "reason": "price was wrong"}, fields)
     return _about(PurchaseAmended, data, **envelope)
 
@@ -138,18 +142,24 @@ def purchase_attributed(
     return _about(PurchaseAttributed, made.contract(Receipt, net, fields), **envelope)
 
 
-def _less(sold: tuple[ReceiptLine, ...], back: tuple[ReturnedLine, ...]) -> tuple[ReceiptLine, ...]:
-    returned = {one.line_no: one for one in back}
-    return tuple(
-        one.model_copy(
-            update={
-                "quantity_milli": one.quantity_milli - returned[one.line_no].quantity_milli,
-                "amount_minor": one.amount_minor - returned[one.line_no].amount_minor,
-            }
-        )
-        if one.line_no in returned
-        else one
-        for one in sold
+def _less(
+    sold: tuple[ReceiptLine, ...], back: tuple[ReturnedLine, ...], at: datetime
+) -> tuple[ReceiptLine, ...]:
+    returned = {one.line_no: (one.quantity_milli, one.amount_minor) for one in back}
+    return tuple(_off(one, *returned.get(one.line_no, (0, 0)), at) for one in sold)
+
+
+def _off(line: ReceiptLine, quantity_milli: int, amount_minor: int, at: datetime) -> ReceiptLine:
+    """Return a line without what came off it at one time."""
+    if not (quantity_milli or amount_minor):
+        return line
+    off = LineReturn(at=at, quantity_milli=quantity_milli, amount_minor=amount_minor)
+    return line.model_copy(
+        update={
+            "quantity_milli": line.quantity_milli - quantity_milli,
+            "amount_minor": line.amount_minor - amount_minor,
+            "returns": tuple(sorted((*line.returns, off), key=lambda one: one.at)),
+        }
     )
 
 

@@ -113,7 +113,7 @@ def _take_back(standing: Standing, change: domain.Change) -> Revised:
         detail = f"The sale was in {receipt.currency}, the return is in {facts['currency']}."
         raise Refused("return_currency", detail, status=409)
     left = domain.take_back(_amounts(map(dict, receipt.lines)), _amounts(facts["lines"]))
-    net = _net(receipt, left)
+    net = _net(receipt, left, at=change.occurred_at)
     returned = purchases.ReturnFacts.model_validate(
         {**facts, "return_id": change.change_id, "occurred_at": change.occurred_at}
     )
@@ -127,7 +127,8 @@ def _take_back(standing: Standing, change: domain.Change) -> Revised:
 def _void(standing: Standing, change: domain.Change) -> Revised:
     """Return the receipt with all its lines at 0."""
     receipt = _next(standing.current)
-    net = _net(receipt, [domain.LineAmount(line.line_no, 0, 0) for line in receipt.lines])
+    nothing = [domain.LineAmount(line.line_no, 0, 0) for line in receipt.lines]
+    net = _net(receipt, nothing, at=change.occurred_at)
     reason = pydantic_core.from_json(change.facts)["reason"]
     event = purchases.PurchaseVoided(
         **_envelope(net, VOIDED, change.occurred_at),
@@ -151,7 +152,7 @@ def _amend(standing: Standing, change: domain.Change) -> Revised:
         }
     )
     net = _net(
-        sold,
+        _with_returns(sold, receipt),
         domain.amend(
             standing.sold,
             _amounts(map(dict, receipt.lines)),
@@ -205,16 +206,42 @@ def _next(current: CurrentReceipt) -> purchases.Receipt:
     )
 
 
-def _net(receipt: purchases.Receipt, left: Sequence[domain.LineAmount]) -> purchases.Receipt:
-    """Return the receipt with what is left of each of its lines."""
-    lines = tuple(
-        line.model_copy(
-            update={"quantity_milli": net.quantity_milli, "amount_minor": net.amount_minor}
-        )
-        for line, net in zip(receipt.lines, left, strict=True)
-    )
+def _net(
+    receipt: purchases.Receipt,
+    left: Sequence[domain.LineAmount],
+    *,
+    at: datetime | None = None,
+) -> purchases.Receipt:
+    """Return the receipt with what is left of each line; ``at`` is when the rest came off.
+
+    Without it the receipt is corrected, and nothing came off.
+    """
+    lines = tuple(_left(*pair, at) for pair in zip(receipt.lines, left, strict=True))
     total_minor = sum(line.amount_minor for line in lines)
     return receipt.model_copy(update={"lines": lines, "total_minor": total_minor})
+
+
+def _left(
+    line: purchases.ReceiptLine, net: domain.LineAmount, at: datetime | None
+) -> purchases.ReceiptLine:
+    """Return a line with what is left of it, and with what came off it at ``at``."""
+    left = {"quantity_milli": net.quantity_milli, "amount_minor": net.amount_minor}
+    quantity = line.quantity_milli - net.quantity_milli
+    amount = line.amount_minor - net.amount_minor
+    if at is None or not (quantity or amount):
+        return line.model_copy(update=left)
+    off = purchases.LineReturn(at=at, quantity_milli=quantity, amount_minor=amount)
+    returns = sorted((*line.returns, off), key=lambda one: one.at)
+    return line.model_copy(update={**left, "returns": tuple(returns)})
+
+
+def _with_returns(sold: purchases.Receipt, before: purchases.Receipt) -> purchases.Receipt:
+    """Return a corrected sale with what came off its lines before the correction."""
+    returns = {line.line_no: line.returns for line in before.lines}
+    lines = tuple(
+        line.model_copy(update={"returns": returns.get(line.line_no, ())}) for line in sold.lines
+    )
+    return sold.model_copy(update={"lines": lines})
 
 
 def _amounts(lines: Iterable[Mapping[str, Any]]) -> list[domain.LineAmount]:

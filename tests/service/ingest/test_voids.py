@@ -1,5 +1,7 @@
 """Sales that are undone: once, whatever came before and whatever comes after."""
 
+from typing import Any
+
 import pytest
 
 from services.ingest import domain
@@ -108,3 +110,34 @@ async def test_voided_receipt_still_finds_its_member(
     await enrol(context, enrolled("9840001234"))
     (*_, (_, moved)) = await published(db)
     assert (moved.type, moved.data.total_minor) == ("purchase.attributed.v1", 0)
+
+
+async def test_each_revision_says_what_came_off_a_line_and_when(
+    db: Database, record: Record, apply: Apply
+) -> None:
+    await record(as_sale(purchase_body(**bananas("10", 1000))))
+    # The first of them is heard of last: the list goes by time.
+    days = [2, 3, 4, 5, 6, 7, 8, 9, 10, 1]
+    for day in days:
+        body = return_body(f"R{day}", occurred_at=f"2026-12-{day:02}T10:00:00+01:00", **part(day))
+        await apply(as_return(body))
+        if day == 4:
+            await apply(as_amendment(amendment_body(**bananas("11", 1100))))
+    await apply(as_void(void_body(occurred_at="2026-12-24T10:00:00+01:00")))
+
+    events = [event for _, event in await published(db)]
+
+    assert b"returns" not in events[0].model_dump_json().encode()
+    [line] = events[-1].data.lines
+    assert [(one.at.day, one.quantity_milli, one.amount_minor) for one in line.returns] == [
+        *((day, 500, day) for day in sorted(days)),
+        (24, 6_000, 1_045),
+    ]
+    for event in events[5:]:
+        [line] = event.data.lines
+        assert line.amount_minor + sum(one.amount_minor for one in line.returns) == 1_100
+
+
+def part(amount_minor: int) -> dict[str, Any]:
+    lines = [{"line_no": 1, "quantity": "0.5", "amount_minor": amount_minor}]
+    return {"lines": lines, "total_minor": amount_minor}
