@@ -8,6 +8,7 @@ from services.loyalty.handlers import (
     gift_holds,
     holds,
     referrals,
+    tiers,
 )
 from services.loyalty.handlers.audit import AuditReport, audit
 from shared import log, metrics
@@ -49,6 +50,13 @@ async def follow_referrals(context: LoyaltyContext) -> None:
         pass
 
 
+async def review_tiers(context: LoyaltyContext) -> None:
+    """Announce what the clock alone does to tiers, chunk by chunk."""
+    full = tiers.REVIEWED_MAX
+    while await run_unit(context.db, lambda tx: tiers.review_due(tx, context)) == full:
+        pass
+
+
 async def _audit_gift_cards(context: LoyaltyContext) -> None:
     async with context.db.transaction() as tx:
         report = await gift_books.audit(tx)
@@ -82,6 +90,7 @@ async def expire_gift_cards(context: LoyaltyContext) -> None:
 
 JOBS = (
     Job("sweep", every_s=10, run=run_sweep),
+    Job("tiers", every_s=10, run=review_tiers),
     Job("audit", every_s=3_600, run=run_audit),
     Job("birthdays", every_s=900, run=give_birthdays),
     Job("referrals", every_s=30, run=follow_referrals),

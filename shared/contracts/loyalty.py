@@ -1,11 +1,12 @@
 """Events of the ``loyalty`` topic."""
 
-from typing import Literal
+from datetime import date
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
-from shared.contracts.envelope import Contract, Event, Points
+from shared.contracts.envelope import SAFE_INT, Contract, Event, Points
 
 
 class PointsMovement(Contract):
@@ -141,6 +142,27 @@ class TierMovement(Contract):
     """Because of a receipt taken over from another system: nobody is told of it."""
 
 
+class TierWarning(Contract):
+    """A member will lose a tier unless more is bought; re-earned, it stays and nobody says so."""
+
+    member_id: UUID
+    """Who."""
+    tier: str
+    """The tier that they have."""
+    falls_to: str | None
+    """The tier that comes then; absent for none."""
+    falls_at: AwareDatetime
+    """When, if nothing more happens."""
+    measure: Literal["spend", "visits"]
+    """What the programme counts."""
+    missing: Annotated[int, Field(ge=0, le=SAFE_INT)]
+    """What keeps the tier: minor units of the programme's currency, or visits."""
+    until: date
+    """The last day on which that does, in the programme's time zone."""
+    explain: str
+    """In words a member understands."""
+
+
 class PointsEarned(Event):
     """A purchase gave points."""
 
@@ -204,6 +226,13 @@ class TierChanged(Event):
     data: TierMovement
 
 
+class TierNoticed(Event):
+    """A member is told in time that a tier will be lost; ``time`` is when."""
+
+    type: Literal["tier.notice.v1"] = "tier.notice.v1"
+    data: TierWarning
+
+
 LoyaltyEvent = (
     PointsEarned
     | PointsReturned
@@ -214,4 +243,5 @@ LoyaltyEvent = (
     | PointsAdjusted
     | PointsAwarded
     | TierChanged
+    | TierNoticed
 )

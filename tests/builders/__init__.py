@@ -27,6 +27,7 @@ from tests.builders.events import (
     product_changed,
     store_changed,
     tier_changed,
+    tier_notice,
 )
 from tests.builders.made import CURRENCY, FRESH, MEMBER, NOW, STORE, TERMINAL
 from tests.builders.purchases import (
@@ -77,4 +78,5 @@ __all__ = [
     "receipt_id_of",
     "store_changed",
     "tier_changed",
+    "tier_notice",
 ]

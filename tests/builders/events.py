@@ -31,6 +31,8 @@ from shared.contracts.loyalty import (
     Spending,
     TierChanged,
     TierMovement,
+    TierNoticed,
+    TierWarning,
 )
 from shared.contracts.members import (
     MemberChanged,
@@ -218,6 +220,21 @@ def tier_changed(**overrides: Any) -> TierChanged:
     """Build the rise of a member to silver."""
     state = {"member_id": MEMBER, "previous": None, "tier": "silver", "reason": "Spent 500"}
     return made.event(TierChanged, TierMovement, state, overrides)
+
+
+def tier_notice(**overrides: Any) -> TierNoticed:
+    """Build the notice that a member will lose silver in a month."""
+    state = {
+        "member_id": MEMBER,
+        "tier": "silver",
+        "falls_to": None,
+        "falls_at": NOW + timedelta(days=30),
+        "measure": "spend",
+        "missing": 12_000,
+        "until": NOW.date(),
+        "explain": "silver lasts until 2026-12-20",
+    }
+    return made.event(TierNoticed, TierWarning, state, overrides)
 
 
 def offer_issued(**overrides: Any) -> OfferIssued:

@@ -17,6 +17,7 @@ from services.loyalty.api import (
     referrals,
     reports,
     rewards,
+    tiers,
 )
 
 ROUTERS = (
@@ -24,6 +25,7 @@ ROUTERS = (
     ledger.router,
     challenges.router,
     referrals.router,
+    tiers.router,
     devices.router,
     holds.router,
     rewards.router,

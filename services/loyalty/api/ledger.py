@@ -1,12 +1,13 @@
 """What a member has, and why: balance, entries, lots."""
 
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
+from services.loyalty.api import tiers
 from services.loyalty.api.fields import Ctx
 from services.loyalty.domain.lots import NEVER
 from services.loyalty.handlers import read
@@ -28,32 +29,6 @@ class Expiry(BaseModel):
     points: int
 
 
-class ToNext(BaseModel):
-    """What the next tier still asks."""
-
-    tier: str
-    spend_minor: int
-    by: date
-    """Last day on which spending counts for it."""
-
-
-class ToStay(BaseModel):
-    """What keeps the tier for one more year."""
-
-    spend_minor: int
-    by: date
-
-
-class TierView(BaseModel):
-    """Where a member stands; ``name`` is null without a tier."""
-
-    name: str | None
-    to_next: ToNext | None
-    to_stay: ToStay | None
-    spend_this_year_minor: int
-    spend_previous_year_minor: int
-
-
 class BalanceView(BaseModel):
     """A member's points and tier, as of the newest event in them."""
 
@@ -69,7 +44,7 @@ class BalanceView(BaseModel):
     currency_value_minor: int
     """What the available points are worth."""
     next_expiry: Expiry | None
-    tier: TierView
+    tier: tiers.TierView
     as_of_event_time: datetime | None
 
 
@@ -148,12 +123,6 @@ async def get_balance(member_id: UUID, context: Ctx) -> BalanceView:
     """Return what the member has now."""
     async with context.db.transaction() as tx:
         found = await read.balance(tx, member_id, context)
-    standing, last_day = found.standing, date(found.year, 12, 31)
-    to_next, to_stay = None, None
-    if standing.next_tier is not None and standing.to_next_minor is not None:
-        to_next = ToNext(tier=standing.next_tier, spend_minor=standing.to_next_minor, by=last_day)
-    if standing.to_stay_minor is not None:
-        to_stay = ToStay(spend_minor=standing.to_stay_minor, by=last_day)
     return BalanceView(
         available=found.account.available,
         pending=found.account.pending,
@@ -166,13 +135,7 @@ async def get_balance(member_id: UUID, context: Ctx) -> BalanceView:
             if found.next_expiry
             else None
         ),
-        tier=TierView(
-            name=standing.tier,
-            to_next=to_next,
-            to_stay=to_stay,
-            spend_this_year_minor=standing.this_year_minor,
-            spend_previous_year_minor=standing.previous_year_minor,
-        ),
+        tier=tiers.shown(found.tier),
         as_of_event_time=found.account.last_event_at,
     )
 

@@ -55,13 +55,15 @@ def gain(from_account: str, to_account: str, points: int) -> int:
 
 @dataclass(slots=True)
 class MemberState:
-    """A member's accounts and spend."""
+    """A member's accounts, and what counts for the tier."""
 
     available: int
     version: int
     last_event_at: datetime
     spend: dict[int, int]
+    """By period (see ``domain.ladder``): what counts, net."""
     tier: str | None
+    """As it was last announced."""
     chain: bytes = b""
     """Hash of the last entry; empty before the first."""
     pending: int = 0
@@ -70,7 +72,22 @@ class MemberState:
     """Positive: what is owed."""
     drawn_at: datetime | None = None
     """The newest time at which points were drawn from lots: spent, held or expired."""
-    changed_years: set[int] = field(default_factory=set[int])
+    tier_at: datetime | None = None
+    """As of when it was announced; None for never."""
+    tier_review_at: datetime | None = None
+    """When the clock alone may change it."""
+    returned: dict[int, int] = field(default_factory=dict[int, int])
+    """By period: what counted until it came back; only where something did."""
+    counted: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
+    """By how much ``spend`` and ``returned`` of a period have changed since they were read."""
+
+    def count(self, period: int, net: int, back: int) -> None:
+        """Add to what counts in a period, and to what came back of it."""
+        self.spend[period] = self.spend.get(period, 0) + net
+        if back:
+            self.returned[period] = self.returned.get(period, 0) + back
+        net_before, back_before = self.counted.get(period, (0, 0))
+        self.counted[period] = net_before + net, back_before + back
 
     def give(self, source: str, points: int) -> list[Leg]:
         """Move points from ``source``: to what is owed first, the rest to what is available."""

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from services.loyalty.domain import adjustments
 from services.loyalty.domain.accounts import DEBT, REDEEMED
 from services.loyalty.domain.bonuses import PERCENT
-from services.loyalty.domain.fold import TierChange, Why
+from services.loyalty.domain.fold import Why
 from services.loyalty.domain.postings import Move, Posting
 from services.loyalty.domain.programme import Programme, Version
 from services.loyalty.domain.settle import FAILED, FIELDS_PER_LINE, RECEIPT
+from services.loyalty.domain.tier_reviews import TierChange, TierNotice
 
 _BECAUSE: dict[str, str] = {
     "purchase": "Purchase",
@@ -76,8 +77,29 @@ def move_in_short(move: Move, programme: Programme) -> str:
 
 def tier_reason(change: TierChange, programme: Programme) -> str:
     """Return one sentence about a change of tier."""
-    spent = money(change.spend_minor, programme)
-    return f"Best net spend of {change.year - 1} and {change.year}: {spent}."
+    spent = measured(change.counted, programme)
+    if programme.tier_policy.rolling_months is not None:
+        return f"In the last {programme.tier_policy.rolling_months} months: {spent}."
+    what = "visits" if programme.tier_policy.measure == "visits" else "net spend"
+    return f"Best {what} of {change.period - 1} and {change.period}: {spent}."
+
+
+def tier_notice(notice: TierNotice, programme: Programme) -> str:
+    """Return one sentence about a tier that will be lost, for messages."""
+    last = programme.ladder.last_day(notice.falls_at)
+    after = f"then comes {notice.falls_to}" if notice.falls_to else "then you have no tier"
+    more = measured(notice.stay.missing, programme)
+    return (
+        f"{notice.tier} lasts until {last:%Y-%m-%d}, {after}. "
+        f"{more} more by {notice.stay.last_day:%Y-%m-%d} would keep it."
+    )
+
+
+def measured(amount: int, programme: Programme) -> str:
+    """Return what counts for a tier in words: money, or a number of visits."""
+    if programme.tier_policy.measure == "spend":
+        return money(amount, programme)
+    return f"{amount} visit" if amount == 1 else f"{amount} visits"
 
 
 @dataclass(frozen=True, slots=True)

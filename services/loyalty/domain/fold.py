@@ -7,20 +7,23 @@ cap ties the receipts of a day or month together, one event may change others of
 ``closing`` then posts the changes and the spends to the accounts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.loyalty.domain import settle, tiers
+from services.loyalty.domain import settle, tier_reviews
 from services.loyalty.domain.accounts import MemberState
 from services.loyalty.domain.caps import Cap, Claim, Grant, Period
+from services.loyalty.domain.ladder import Returns
 from services.loyalty.domain.lots import Lot
 from services.loyalty.domain.programme import Programme, Version
+from services.loyalty.domain.receipts import RevisedLine
 from services.loyalty.domain.settle import Settlement
 from services.loyalty.domain.terms import ends_at
+from services.loyalty.domain.tier_reviews import TierChange, TierNotice
 
 Why = Literal[
     "purchase",
@@ -100,6 +103,11 @@ class ReceiptRevision(settle.Receipt, Protocol):
         ...
 
     @property
+    def lines(self) -> Sequence[RevisedLine]:
+        """Each at its net state, and what came off it."""
+        ...
+
+    @property
     def imported(self) -> bool:
         """Whether it was taken over from another system."""
         ...
@@ -143,6 +151,7 @@ class ReceiptState:
     posted: int = 0
     qualifying_minor: int = 0
     year: int = 0
+    """The period in which it counts for the tier (see ``domain.ladder``)."""
     desired: int = 0
     """What it would be worth if nothing were capped."""
     occurred_at: datetime | None = None
@@ -154,6 +163,8 @@ class ReceiptState:
     counts: tuple[int, ...] = ()
     """What it adds to each challenge of that version; empty where to none."""
 
+    returns: Returns = ()
+    """What came off ``qualifying_minor`` since it was sold."""
     day: date | None = None
     """Of the sale, once ``local_day`` was asked."""
 
@@ -192,18 +203,6 @@ class Change(NamedTuple):
         return self.after.posted - self.before.posted
 
 
-@dataclass(frozen=True, slots=True)
-class TierChange:
-    """A member moved between tiers because of one event."""
-
-    event: ReceiptEvent
-    member_id: UUID
-    previous: str | None
-    tier: str | None
-    year: int
-    spend_minor: int
-
-
 @dataclass(slots=True)
 class LotChanges:
     """What a batch makes of the lots of its receipts."""
@@ -216,19 +215,21 @@ class LotChanges:
 
 @dataclass(slots=True)
 class Book:
-    """The working copy of one batch. ``year`` is the current one: tiers stand as of it.
+    """The working copy of one batch.
 
     Where the programme caps a day or a month, ``loaded`` holds all of the member's from those
     periods (``Programme.period``) in which the batch changes one.
     """
 
     programme: Programme
-    year: int
     loaded: Mapping[UUID, ReceiptState]
     members: dict[UUID, MemberState]
     receipts: dict[UUID, ReceiptState] = field(init=False)
     changes: list[Change] = field(default_factory=list[Change])
+    moved: dict[UUID, ReceiptEvent] = field(default_factory=dict[UUID, ReceiptEvent])
+    """Members whose tier may be another one now, and the last event that says so."""
     tier_changes: list[TierChange] = field(default_factory=list[TierChange])
+    tier_notices: list[TierNotice] = field(default_factory=list[TierNotice])
     periods: dict[tuple[UUID, datetime], Period] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -254,7 +255,7 @@ def fold(book: Book, event: ReceiptEvent) -> None:
         return
     settlement = settle.settle(receipt, book.programme)
     member_id = receipt.member_id
-    after = _settled(receipt, settlement, book.programme.time_zone)
+    after = _settled(receipt, settlement, book.programme)
     granted = _share(book, receipt_id, before, after)
     own = granted.pop(receipt_id, None) or _alone(after)
     after.posted = own.points
@@ -272,17 +273,22 @@ def fold(book: Book, event: ReceiptEvent) -> None:
         _regrant(book, event, other_id, grant)
 
 
-def _settled(receipt: ReceiptRevision, settlement: Settlement, zone: ZoneInfo) -> ReceiptState:
+def _settled(
+    receipt: ReceiptRevision, settlement: Settlement, programme: Programme
+) -> ReceiptState:
     """Return the receipt's state but for ``posted``, which the caps decide."""
+    zone = programme.time_zone
     after = ReceiptState(receipt.member_id, receipt.revision, occurred_at=receipt.occurred_at)
     # A till's clock may be ahead; what it sold can be spent at once all the same.
     after.begins_at = sold_at = min(receipt.occurred_at, receipt.received_at)
-    after.year = after.local_day(receipt.occurred_at, zone).year
+    after.year = programme.ladder.period(after.local_day(receipt.occurred_at, zone))
     after.store_id = receipt.store_id
     if after.member_id is not None and settlement.version is not None:
         after.desired = settlement.points
         after.qualifying_minor = settlement.qualifying_minor
         after.version, after.counts = settlement.version, settlement.counts
+        if receipt.revision > 1:
+            after.returns = settle.came_back(receipt.lines, settlement.version)
         if settlement.version.pending is not None:
             after.begins_at = settlement.version.pending.begins_at(
                 after.local_day(receipt.occurred_at, zone),
@@ -355,31 +361,8 @@ def _apply(book: Book, change: Change) -> None:
         member.last_event_at = event.time
     if change.points:
         book.changes.append(change)
-    if _count_spend(member, change.before, change.after):
-        _review_tier(book, member, change)
-
-
-def _count_spend(member: MemberState, before: ReceiptState, after: ReceiptState) -> bool:
-    """Move the receipt's qualifying amount from its old state to the new; whether it moved."""
-    if before.qualifying_minor == after.qualifying_minor and before.year == after.year:
-        return False
-    for receipt, sign in ((before, -1), (after, 1)):
-        if receipt.qualifying_minor:
-            spent = member.spend.get(receipt.year, 0)
-            member.spend[receipt.year] = spent + sign * receipt.qualifying_minor
-            member.changed_years.add(receipt.year)
-    return True
-
-
-def _review_tier(book: Book, member: MemberState, change: Change) -> None:
-    tier = tiers.tier_of(book.programme.tiers, member.spend, book.year)
-    if tier == member.tier:
-        return
-    spend = max(member.spend.get(book.year, 0), member.spend.get(book.year - 1, 0))
-    book.tier_changes.append(
-        TierChange(change.event, change.member_id, member.tier, tier, book.year, spend)
-    )
-    member.tier = tier
+    if tier_reviews.count(book.programme.ladder, member, change.before, change.after):
+        book.moved[member_id] = event
 
 
 def lot_changes(book: Book) -> LotChanges:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from services.loyalty.domain.bonuses import Bonus
 from services.loyalty.domain.caps import Cap, Per
 from services.loyalty.domain.challenges import Challenge
+from services.loyalty.domain.ladder import Ladder, Tier, TierPolicy
 from services.loyalty.domain.lookups import Lookups
 from services.loyalty.domain.occasions import Birthday, Referral
 from services.loyalty.domain.rewards import Reward
@@ -32,14 +33,6 @@ class Excluded:
     title: str
     categories: frozenset[str] = frozenset()
     skus: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Tier:
-    """A tier and the net spend in one calendar year that carries it."""
-
-    name: str
-    threshold_minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +98,19 @@ class Programme:
     by_name: Mapping[str, Version] = field(hash=False)
     minor_digits: int
     """Digits behind the point of an amount: 2 for USD, 0 for JPY."""
+    tier_policy: TierPolicy = field(default_factory=TierPolicy)
 
     capped_per: Per | None = field(init=False)
     """The longest period that any version caps; None if receipts stand alone."""
     challenges: Mapping[str, Challenge] = field(init=False, hash=False)
     """Of all versions, by rule: a later one may change title and points of one, not its shape."""
 
+    ladder: Ladder = field(init=False, repr=False, compare=False)
+    """The tiers, as members climb them."""
+
     def __post_init__(self) -> None:
         """Look once what every receipt asks."""
+        object.__setattr__(self, "ladder", Ladder(self.tiers, self.tier_policy, self.time_zone))
         periods = {cap.per for version in self.versions for cap in version.caps}
         longest = next((per for per in ("month", "day") if per in periods), None)
         object.__setattr__(self, "capped_per", longest)

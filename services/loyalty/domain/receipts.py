@@ -34,6 +34,29 @@ class Line(Protocol):
         ...
 
 
+class LineReturn(Protocol):
+    """What came off a line at one time."""
+
+    @property
+    def at(self) -> datetime:
+        """When."""
+        ...
+
+    @property
+    def amount_minor(self) -> int:
+        """Paid back for it."""
+        ...
+
+
+class RevisedLine(Line, Protocol):
+    """A line, and what came off it since it was sold."""
+
+    @property
+    def returns(self) -> Sequence[LineReturn]:
+        """By time."""
+        ...
+
+
 class Receipt(Protocol):
     """A receipt at its net state."""
 

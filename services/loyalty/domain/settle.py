@@ -1,5 +1,6 @@
 """What a receipt at its net state is worth; a pure function of receipt and programme."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from services.loyalty.domain import bonuses as rules
@@ -7,9 +8,10 @@ from services.loyalty.domain import challenges
 from services.loyalty.domain.bonuses import PERCENT
 from services.loyalty.domain.conditions import EvaluationFailed
 from services.loyalty.domain.facts import Facts
+from services.loyalty.domain.ladder import Returns, merged
 from services.loyalty.domain.lookups import Lookups
 from services.loyalty.domain.programme import Programme, Version
-from services.loyalty.domain.receipts import Line, Receipt
+from services.loyalty.domain.receipts import Line, Receipt, RevisedLine
 
 FIELDS_PER_LINE = 4
 """A settlement's ``lines`` is flat: line_no, amount_minor, rules (a mask of the version's), points;
@@ -85,6 +87,19 @@ def settle_by(version: Version, receipt: Receipt, programme: Programme) -> Settl
         total += _of_receipt(once, failed, lookups, explained)
     counts = challenges.count(version.challenges, receipt, lookups) if version.challenges else ()
     return Settlement(total, qualifying, explained, version, counts)
+
+
+def came_back(lines: Iterable[RevisedLine], version: Version) -> Returns:
+    """Return what came off the lines that count for a tier."""
+    lookups = version.lookups
+    return merged(
+        (one.at, one.amount_minor)
+        for line in lines
+        if line.returns
+        and line.sku not in lookups.excluded_skus
+        and line.category not in lookups.excluded_categories
+        for one in line.returns
+    )
 
 
 def _refused(mask: int, lookups: Lookups, facts: Facts) -> tuple[int, int]:

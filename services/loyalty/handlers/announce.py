@@ -6,11 +6,12 @@ from uuid import UUID
 
 from services.loyalty.domain import explain, fold
 from services.loyalty.domain.accounts import REDEEMED
-from services.loyalty.domain.fold import Book, TierChange
+from services.loyalty.domain.fold import Book
 from services.loyalty.domain.lots import NEVER
 from services.loyalty.domain.members import Identifier, Member
 from services.loyalty.domain.postings import Closing, Move, Posting
 from services.loyalty.domain.programme import Programme
+from services.loyalty.domain.tier_reviews import TierChange, TierNotice
 from services.loyalty.store import members
 from shared import ids
 from shared.contracts import structs
@@ -33,6 +34,8 @@ from shared.contracts.loyalty import (
     Spending,
     TierChanged,
     TierMovement,
+    TierNoticed,
+    TierWarning,
 )
 from shared.contracts.members import (
     MemberChanged,
@@ -58,10 +61,20 @@ async def on_ledger(tx: Tx, book: Book, closed: Closing) -> None:
         for posted in closed.entries
         if isinstance(posted, Posting) or posted.why in _ANNOUNCED
     ]
-    outgoing += [_tier(change, book) for change in book.tier_changes]
+    await outbox.append(tx, outgoing + await _of_tiers(tx, book))
+
+
+async def on_tiers(tx: Tx, book: Book) -> None:
+    """Announce what the clock alone does to tiers."""
+    await outbox.append(tx, await _of_tiers(tx, book))
+
+
+async def _of_tiers(tx: Tx, book: Book) -> list[Outgoing]:
+    outgoing = [_tier(change, book) for change in book.tier_changes]
+    outgoing += [_tier_notice(notice, book.programme) for notice in book.tier_notices]
     if book.tier_changes:
         outgoing += await _member_states(tx, book.tier_changes)
-    await outbox.append(tx, outgoing)
+    return outgoing
 
 
 def points(posting: Posting, book: Book) -> Outgoing:
@@ -216,16 +229,38 @@ def _tier(change: TierChange, book: Book) -> Outgoing:
     subject = str(change.member_id)
     announced = TierChanged(
         # A receipt that moves changes the tier of two members.
-        id=ids.derived_id(change.event.id, f"tier.changed.v1:{subject}"),
+        id=ids.derived_id(change.cause_id, f"tier.changed.v1:{subject}"),
         source=SOURCE,
-        time=change.event.time,
+        time=change.at,
         subject=subject,
         data=TierMovement(
             member_id=change.member_id,
             previous=change.previous,
             tier=change.tier,
             reason=explain.tier_reason(change, book.programme),
-            imported=fold.is_history(change.event),
+            imported=change.imported,
+        ),
+    )
+    return Outgoing("loyalty", subject, announced)
+
+
+def _tier_notice(notice: TierNotice, programme: Programme) -> Outgoing:
+    subject = str(notice.member_id)
+    falls_at = f"{notice.falls_at.timestamp():.6f}"
+    announced = TierNoticed(
+        id=ids.derived_id(notice.member_id, f"tier.notice.v1:{notice.tier}:{falls_at}"),
+        source=SOURCE,
+        time=notice.at,
+        subject=subject,
+        data=TierWarning(
+            member_id=notice.member_id,
+            tier=notice.tier,
+            falls_to=notice.falls_to,
+            falls_at=notice.falls_at,
+            measure=programme.tier_policy.measure,
+            missing=notice.stay.missing,
+            until=notice.stay.last_day,
+            explain=explain.tier_notice(notice, programme),
         ),
     )
     return Outgoing("loyalty", subject, announced)
@@ -236,7 +271,7 @@ async def _member_states(tx: Tx, changes: Sequence[TierChange]) -> list[Outgoing
     newest = {change.member_id: change.tier for change in changes}
     changed = await members.update_tiers(tx, newest)
     known = await members.list_identifiers(tx, [member.member_id for member in changed])
-    now = changes[-1].event.time
+    now = changes[-1].at
     return [state(member, known[member.member_id], at=now) for member in changed]
 
 

@@ -20,11 +20,8 @@ async def lock(
     if not member_ids:
         return {}
     now = context.clock.now()
-    members = await ledger.lock_members(tx, member_ids, now=now)
-    year = now.astimezone(context.programme.time_zone).year
-    for state in members.values():
-        state.tier = tiers.tier_of(context.programme.tiers, state.spend, year)
-    return members
+    since = tiers.first_relevant(context.programme.ladder, now)
+    return await ledger.lock_members(tx, member_ids, now=now, since=since)
 
 
 def open_book(
@@ -33,8 +30,7 @@ def open_book(
     receipts: Mapping[UUID, ReceiptState] | None = None,
 ) -> Book:
     """Open a book of members whose accounts are locked."""
-    year = context.clock.now().astimezone(context.programme.time_zone).year
-    return Book(context.programme, year, receipts or {}, members)
+    return Book(context.programme, receipts or {}, members)
 
 
 async def load_holdings(tx: Tx, member_ids: Collection[UUID]) -> dict[UUID, Holdings]:

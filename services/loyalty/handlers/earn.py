@@ -8,7 +8,7 @@ from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain import fold
 from services.loyalty.domain.closing import Batch
 from services.loyalty.domain.programme import Programme
-from services.loyalty.handlers import announce, books, challenges, gift_holds, holds
+from services.loyalty.handlers import announce, books, challenges, gift_holds, holds, tiers
 from services.loyalty.store import ledger
 from shared.contracts.purchases import PurchaseEvent
 from shared.db import Tx
@@ -37,6 +37,7 @@ async def on_purchases(tx: Tx, events: Sequence[PurchaseEvent], context: Loyalty
     as_of = max([context.clock.now(), *(event.data.received_at for event in events)])
     spent = await holds.capture_named(tx, book, events, named, now=as_of)
     gifts = await challenges.follow(tx, book, events)
+    await tiers.review_moved(tx, book, as_of)
     closed = await books.write(tx, Batch(book, as_of, gifts=gifts, spends=spent))
     await announce.on_ledger(tx, book, closed)
     await gift_holds.capture_named(tx, events, context)

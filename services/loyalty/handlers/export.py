@@ -29,13 +29,15 @@ ABOUT_LISTS = {
     "lots": "points that were earned together, with their expiry and what is left of them",
     "opening_lots": "points brought along from an earlier programme",
     "receipts": "what each purchase was worth in points and for the tier",
-    "spend_by_year": "what counted towards the tier, by year",
     "holds": "points that were reserved, at a till or for a reward, and what was spent of them",
     "adjustments": "points that the staff gave or took by hand, and why",
     "challenges": "what counted for each challenge, by the number of its period",
     "awards": "points for challenges, birthdays and referrals",
     "referrals": "members whom you brought, and how far that has come",
     "referral_codes": "the code that you give to friends",
+    "spend_by_year": "what counted towards the tier, by year or month, and what came back of it",
+    "tiers": "tiers that you reached or lost, when and why",
+    "tier_notices": "when you were told that a tier would be lost",
     "devices": "phones whose app shows codes at the till, revoked ones too",
 }
 """By the names of ``store.export.LISTS``."""

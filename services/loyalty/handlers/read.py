@@ -7,13 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
-from services.loyalty.domain import tiers
+from services.loyalty.domain import tier_views, tiers
 from services.loyalty.domain.accounts import gain
 from services.loyalty.domain.explain import Explanation, Recorded, explain
 from services.loyalty.domain.lots import Drawn, Lot
-from services.loyalty.domain.tiers import Standing
+from services.loyalty.domain.tier_views import TierView
 from services.loyalty.handlers import enrol
 from services.loyalty.store import lots, reads
+from services.loyalty.store import tiers as tier_store
 from shared.db import Tx
 
 
@@ -25,8 +26,7 @@ class Balance:
     value_minor: int
     currency: str
     next_expiry: tuple[datetime, int] | None
-    standing: Standing
-    year: int
+    tier: TierView
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +51,15 @@ async def balance(tx: Tx, member_id: UUID, context: LoyaltyContext) -> Balance:
     """Return a member's points, tier and next expiry; 404 for nobody's id."""
     await enrol.get(tx, member_id)
     programme, now = context.programme, context.clock.now()
-    year = now.astimezone(programme.time_zone).year
     account = await reads.load_account(tx, member_id)
-    spend = await reads.load_spend(tx, member_id)
+    counting = (await tier_store.load_counting(tx, {member_id}, since=0)).values()
+    found = tiers.standing(programme.ladder, counting, now)
     return Balance(
         account=account,
         value_minor=programme.value_minor(account.available),
         currency=programme.currency,
         next_expiry=await lots.next_expiry(tx, member_id, now),
-        standing=tiers.standing(programme.tiers, spend, year),
-        year=year,
+        tier=tier_views.view(programme.ladder, found, counting, now),
     )
 
 
@@ -100,3 +99,11 @@ async def open_lots(tx: Tx, member_id: UUID, *, limit: int) -> Sequence[tuple[Lo
     """Return a member's lots with something left, the next to expire first."""
     await enrol.get(tx, member_id)
     return await lots.list_lots(tx, member_id, limit=limit)
+
+
+async def tier_changes(
+    tx: Tx, member_id: UUID, *, before: int | None, limit: int
+) -> "Sequence[Any]":
+    """Return a member's changes of tier as they were announced, newest first."""
+    await enrol.get(tx, member_id)
+    return await tier_store.list_changes(tx, member_id, before=before, limit=limit)

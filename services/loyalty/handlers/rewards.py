@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
-from services.loyalty.domain import gift_cards, rewards, stock, tiers
+from services.loyalty.domain import gift_cards, rewards, stock
 from services.loyalty.domain.rewards import Hindrance, Price, Reward, Taker
 from services.loyalty.domain.spending import Spend
 from services.loyalty.domain.stock import Stock
@@ -64,17 +64,15 @@ async def shelf(tx: Tx, member_id: UUID, context: LoyaltyContext) -> Shelf:
     """Return each reward with what keeps it from a member; 404 for nobody's id."""
     await enrol.get(tx, member_id)
     offered = await catalogue(tx, context)
-    programme, now = context.programme, context.clock.now()
-    year = now.astimezone(programme.time_zone).year
-    tier = tiers.tier_of(programme.tiers, await reads.load_spend(tx, member_id), year)
-    available = (await reads.load_account(tx, member_id)).available
+    account = await reads.load_account(tx, member_id)
     taken = await spends.load_rewards(tx, member_id)
-    taker, zone = Taker(tier, taken, now), programme.time_zone
+    taker = Taker(account.tier, taken, context.clock.now())
+    zone = context.programme.time_zone
     considered = [
         Considered(
             offered=one,
             taken=rewards.taken_now(one.reward, taker, zone),
-            points_missing=max(0, one.reward.points - available),
+            points_missing=max(0, one.reward.points - account.available),
             hindrances=[
                 *rewards.hindrances(one.reward, taker, zone),
                 *stock.out_of_stock(one.stock),

@@ -15,6 +15,8 @@ from services.loyalty.store.tables import (
     qualifying_spend,
     receipt,
     spend,
+    tier_change,
+    tier_notice,
 )
 from shared.db import Tx
 
@@ -30,6 +32,8 @@ LISTS: Mapping[str, sa.Table] = {
     "awards": award,
     "referrals": referral,
     "referral_codes": referral_code,
+    "tiers": tier_change,
+    "tier_notices": tier_notice,
     "devices": device,
 }
 """Tables that go into the archive as they are, by the name of their file."""

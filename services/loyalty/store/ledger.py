@@ -12,7 +12,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.loyalty.domain import chain
+from services.loyalty.domain import chain, ladder
 from services.loyalty.domain.accounts import Leg, MemberState
 from services.loyalty.domain.fold import ReceiptState
 from services.loyalty.domain.postings import Move, Posting
@@ -26,7 +26,7 @@ BY_NUMBER = attrgetter("int")
 
 RECEIPT_COLUMNS = ("receipt_id", "member_id", "revision", "posted", "qualifying_minor", "year",
                    "desired", "occurred_at", "store_id", "programme_version",
-                   "begins_at", "counts")  # fmt: skip
+                   "begins_at", "counts", "returns")  # fmt: skip
 
 OWNERS = (
     "SELECT receipt_id, member_id, occurred_at FROM receipt WHERE receipt_id = ANY ($1::uuid[])"
@@ -53,13 +53,14 @@ UPDATE_RECEIPTS = f"""
     SET {", ".join(f"{name} = settled.{name}" for name in RECEIPT_COLUMNS[1:])}
     FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::bigint[], $6::int[],
             $7::bigint[], $8::timestamptz[], $9::text[], $10::text[], $11::timestamptz[],
-            $12::json[])
+            $12::json[], $13::json[])
         AS settled ({", ".join(RECEIPT_COLUMNS)})
     WHERE receipt.receipt_id = settled.receipt_id
 """  # noqa: S608  constants
 
 LOCK_ACCOUNTS = """
-    SELECT member_id, available, version, last_event_at, hash, pending, held, debt, drawn_at
+    SELECT member_id, available, version, last_event_at, tier, hash, pending, held, debt, drawn_at,
+        tier_at, tier_review_at
     FROM account
     WHERE member_id = ANY ($1::uuid[])
     ORDER BY member_id
@@ -84,13 +85,17 @@ UPDATE_ACCOUNTS = """
 """
 
 LOAD_SPEND = """
-    SELECT member_id, year, amount_minor FROM qualifying_spend WHERE member_id = ANY ($1::uuid[])
+    SELECT member_id, year, amount_minor, returned_minor
+    FROM qualifying_spend
+    WHERE member_id = ANY ($1::uuid[]) AND year >= $2
 """
 
-UPSERT_SPEND = """
-    INSERT INTO qualifying_spend (member_id, year, amount_minor)
-    SELECT * FROM unnest($1::uuid[], $2::int[], $3::bigint[])
-    ON CONFLICT (member_id, year) DO UPDATE SET amount_minor = excluded.amount_minor
+ADD_SPEND = """
+    INSERT INTO qualifying_spend AS known (member_id, year, amount_minor, returned_minor)
+    SELECT * FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bigint[])
+    ON CONFLICT (member_id, year) DO UPDATE
+    SET amount_minor = known.amount_minor + excluded.amount_minor,
+        returned_minor = known.returned_minor + excluded.returned_minor
 """
 
 ENTRY_COLUMNS = (*chain.Entry._fields, "hash")
@@ -152,7 +157,7 @@ async def load_periods(
 
 def _receipt_state(row: Sequence[Any], programme: Programme) -> tuple[UUID, ReceiptState]:
     receipt_id, member_id, revision, posted, qualifying_minor, year, *settled = row
-    desired, occurred_at, store_id, version, begins_at, counts = settled
+    desired, occurred_at, store_id, version, begins_at, counts, returns = settled
     return receipt_id, ReceiptState(
         member_id,
         revision,
@@ -165,6 +170,7 @@ def _receipt_state(row: Sequence[Any], programme: Programme) -> tuple[UUID, Rece
         store_id or "",
         programme.by_name.get(version),
         tuple(counts) if counts else (),
+        ladder.read_returns(returns) if returns else (),
     )
 
 
@@ -204,17 +210,19 @@ def _receipt_rows(states: Mapping[UUID, ReceiptState]) -> list[tuple[Any, ...]]:
             state.version.version if state.version else None,
             state.begins_at,
             str(list(state.counts)) if state.counts else None,
+            ladder.write_returns(state.returns) if state.returns else None,
         )
         for receipt_id, state in sorted(states.items(), key=lambda item: item[0].int)
     ]
 
 
 async def lock_members(
-    tx: Tx, member_ids: Iterable[UUID], *, now: datetime
+    tx: Tx, member_ids: Iterable[UUID], *, now: datetime, since: int
 ) -> dict[UUID, MemberState]:
-    """Return accounts with their spend by year; locked in the order of their ids.
+    """Return accounts with what counts for their tier from period ``since`` on.
 
-    An account is opened for a member who has none, so that there is a row to lock.
+    They are locked in the order of their ids. An account is opened for a member who has none, so
+    that there is a row to lock.
     """
     connection = await _driver(tx)
     wanted = sorted(member_ids, key=BY_NUMBER)
@@ -225,16 +233,18 @@ async def lock_members(
         await connection.execute(OPEN_ACCOUNTS, missing, now)
         rows += await connection.fetch(LOCK_ACCOUNTS, missing)
     members = {
-        member_id: MemberState(available, version, last_event_at, {}, None, *rest)
-        for member_id, available, version, last_event_at, *rest in rows
+        member_id: MemberState(available, version, last_event_at, {}, tier, *rest)
+        for member_id, available, version, last_event_at, tier, *rest in rows
     }
-    for member_id, year, amount_minor in await connection.fetch(LOAD_SPEND, wanted):
-        members[member_id].spend[year] = amount_minor
+    for member_id, year, amount, back in await connection.fetch(LOAD_SPEND, wanted, since):
+        members[member_id].spend[year] = amount
+        if back:
+            members[member_id].returned[year] = back
     return members
 
 
 async def update_accounts(tx: Tx, members: Mapping[UUID, MemberState]) -> None:
-    """Write balances and changed spend of members that ``lock_members`` returned."""
+    """Write balances, and add to the spend, of members that ``lock_members`` returned."""
     connection = await _driver(tx)
     states = members.values()
     await connection.execute(
@@ -250,12 +260,12 @@ async def update_accounts(tx: Tx, members: Mapping[UUID, MemberState]) -> None:
         [state.drawn_at for state in states],
     )
     spend = [
-        (member_id, year, state.spend[year])
+        (member_id, year, *added)
         for member_id, state in members.items()
-        for year in state.changed_years
+        for year, added in state.counted.items()
     ]
     if spend:
-        await connection.execute(UPSERT_SPEND, *map(list, zip(*spend, strict=True)))
+        await connection.execute(ADD_SPEND, *map(list, zip(*spend, strict=True)))
 
 
 async def append_entries(

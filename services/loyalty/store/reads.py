@@ -8,7 +8,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.loyalty.store.tables import account, entry, qualifying_spend
+from services.loyalty.store.tables import account, entry
 from shared.db import Tx
 
 
@@ -21,6 +21,8 @@ class Account:
     held: int = 0
     debt: int = 0
     last_event_at: datetime | None = None
+    tier: str | None = None
+    """As it was announced."""
 
 
 async def load_account(tx: Tx, member_id: UUID) -> Account:
@@ -30,16 +32,6 @@ async def load_account(tx: Tx, member_id: UUID) -> Account:
         await tx.execute(sa.select(*columns).where(account.c.member_id == member_id))
     ).one_or_none()
     return Account(*row) if row else Account()
-
-
-async def load_spend(tx: Tx, member_id: UUID) -> dict[int, int]:
-    """Return a member's qualifying net spend by year."""
-    rows = await tx.execute(
-        sa.select(qualifying_spend.c.year, qualifying_spend.c.amount_minor).where(
-            qualifying_spend.c.member_id == member_id
-        )
-    )
-    return {row.year: row.amount_minor for row in rows}
 
 
 async def list_entries(

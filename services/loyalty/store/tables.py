@@ -55,6 +55,9 @@ account = sa.Table(
     sa.Column("held", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("debt", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("drawn_at", _INSTANT, nullable=True),
+    sa.Column("tier", sa.Text, nullable=True),
+    sa.Column("tier_at", _INSTANT, nullable=True),
+    sa.Column("tier_review_at", _INSTANT, nullable=True),
     sa.CheckConstraint(
         "available >= 0 AND pending >= 0 AND held >= 0 AND debt >= 0"
         " AND (available = 0 OR debt = 0)",
@@ -66,8 +69,14 @@ account = sa.Table(
 """A member's running balances, and version and hash of the last entry.
 
 ``drawn_at`` is null while every lot of the member is whole: nothing was spent, nothing has ended.
+``tier`` was announced last, as of ``tier_at``; at ``tier_review_at`` the clock may change it.
 No foreign key, since a purchase may arrive before its member.
 """
+sa.Index(
+    "account_tier_review",
+    account.c.tier_review_at,
+    postgresql_where=account.c.tier_review_at.is_not(None),
+)
 
 entry = sa.Table(
     "entry",
@@ -189,11 +198,14 @@ receipt = sa.Table(
     sa.Column("programme_version", sa.Text, nullable=True),
     sa.Column("begins_at", _INSTANT, nullable=True),
     sa.Column("counts", JSON, nullable=True),
+    sa.Column("returns", JSON, nullable=True),
 )
 """What was posted so far for each receipt, at its highest revision.
 
 ``desired`` is what it would be worth if nothing were capped, ``counts`` what it adds to each
-challenge of its version, null where to none.
+challenge of its version, null where to none. ``year`` is the period in which it
+counts for a tier, as in ``qualifying_spend``. ``returns`` is null where nothing that counts came
+back; else when how much did, so that ``qualifying_minor`` and its sum are what was sold.
 """
 sa.Index("receipt_member", receipt.c.member_id, receipt.c.occurred_at)
 
@@ -203,9 +215,41 @@ qualifying_spend = sa.Table(
     sa.Column("member_id", sa.Uuid, primary_key=True),
     sa.Column("year", sa.SmallInteger, primary_key=True),
     sa.Column("amount_minor", sa.BigInteger, nullable=False),
+    sa.Column("returned_minor", sa.BigInteger, nullable=False, server_default="0"),
     postgresql_with={"fillfactor": 70},
 )
-"""Net spend that counts towards a tier, by calendar year of the programme's time zone."""
+"""What counts towards a tier, by period of the programme's time zone: net, and what came back.
+
+``year`` is the calendar year or, where the window rolls, the month as months since the year 0. The
+amounts are minor units or visits, as the programme measures. All is a sum over ``receipt``.
+"""
+
+tier_change = sa.Table(
+    "tier_change",
+    METADATA,
+    sa.Column("tier_change_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("member_id", sa.Uuid, nullable=False),
+    sa.Column("at", _INSTANT, nullable=False),
+    sa.Column("previous", sa.Text, nullable=True),
+    sa.Column("tier", sa.Text, nullable=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("announced_at", _INSTANT, nullable=False, server_default=_NOW),
+    sa.CheckConstraint("previous IS DISTINCT FROM tier", name="tier_change_moves"),
+)
+"""What was announced of a member's tiers, and why; append-only."""
+sa.Index("tier_change_member", tier_change.c.member_id, tier_change.c.tier_change_id)
+
+tier_notice = sa.Table(
+    "tier_notice",
+    METADATA,
+    sa.Column("member_id", sa.Uuid, primary_key=True),
+    sa.Column("falls_at", _INSTANT, primary_key=True),
+    sa.Column("tier", sa.Text, primary_key=True),
+    sa.Column("falls_to", sa.Text, nullable=True),
+    sa.Column("missing", sa.BigInteger, nullable=False),
+    sa.Column("noticed_at", _INSTANT, nullable=False),
+)
+"""Notices that a tier will be lost, each given once; append-only."""
 
 gift_card = sa.Table(
     "gift_card",

@@ -41,8 +41,18 @@ async def test_a_new_member_has_nothing_yet(desk: Desk) -> None:
         "next_expiry": None,
         "tier": {
             "name": None,
-            "to_next": {"tier": "Silver", "spend_minor": 10_000, "by": "2026-12-31"},
+            "since": None,
+            "to_next": {
+                "tier": "Silver",
+                "measure": "spend",
+                "missing": 10_000,
+                "spend_minor": 10_000,
+                "by": "2026-12-31",
+            },
             "to_stay": None,
+            "falls_at": None,
+            "falls_to": None,
+            "projected": {"name": None, "at": "2027-01-01T05:00:00Z"},
             "spend_this_year_minor": 0,
             "spend_previous_year_minor": 0,
         },
@@ -61,7 +71,14 @@ async def test_the_balance_says_worth_expiry_tier_and_age(desk: Desk) -> None:
     assert balance["next_expiry"] == {"at": "2027-12-01T05:00:00Z", "points": 1_219}
     assert balance["tier"]["name"] == "Silver"
     assert balance["tier"]["to_next"]["spend_minor"] == 30_000 - 12_199
-    assert balance["tier"]["to_stay"] == {"spend_minor": 0, "by": "2026-12-31"}
+    assert balance["tier"]["since"] == "2026-11-20T12:00:00Z"  # the till is ahead
+    assert balance["tier"]["to_stay"] == {
+        "measure": "spend",
+        "missing": 0,
+        "spend_minor": 0,
+        "by": "2026-12-31",
+    }
+    assert balance["tier"]["projected"] == {"name": "Silver", "at": "2027-01-01T05:00:00Z"}
     assert balance["as_of_event_time"] == "2026-11-20T12:02:00Z"
 
 

@@ -15,6 +15,7 @@ from services.loyalty.domain import (
     progress,
     spending,
     stock,
+    tier_reviews,
     tiers,
 )
 from services.loyalty.domain.accounts import MemberState
@@ -26,10 +27,10 @@ from services.loyalty.domain.postings import Gift, Holdings, Move, Posting, Spen
 from services.loyalty.domain.programme import Programme
 from services.loyalty.domain.progress import Key
 from services.loyalty.domain.spending import Spend
+from services.loyalty.domain.tier_reviews import Cause
+from services.loyalty.domain.tiers import Standing
 from tests.builders import NOW
 from tests.unit.loyalty import programmes
-
-YEAR = 2026
 
 
 @dataclass
@@ -55,9 +56,7 @@ class Ledger:
 
     def apply(self, events: Sequence[Any]) -> Book:
         """Fold one batch, post it, and keep the result."""
-        for state in self.members.values():
-            state.tier = tiers.tier_of(self.programme.tiers, state.spend, YEAR)
-        book = Book(self.programme, YEAR, dict(self.receipts), self.members)
+        book = Book(self.programme, dict(self.receipts), self.members)
         for event in events:
             fold.fold(book, event)
         self.now = max([self.now, *(event.data.received_at for event in events)])
@@ -68,6 +67,7 @@ class Ledger:
             )
         self.post(Batch(book, self.now, gifts=self.follow(book), spends=changed))
         self.receipts = dict(book.receipts)
+        self.review(book)
         return book
 
     def follow(self, book: Book) -> list[Gift]:
@@ -81,6 +81,24 @@ class Ledger:
         self.awards |= {one.award_id: one for one in changed}
         return gifts
 
+    def review(self, book: Book) -> None:
+        """Bring tiers to where members stand now, as the handlers do."""
+        for member_id, event in book.moved.items():
+            found = self.standing(member_id)
+            cause = Cause(member_id, event.id, self.now, event.time)
+            member = self.members[member_id]
+            change, notice = tier_reviews.review(self.programme.ladder, member, found, cause)
+            book.tier_changes += [change] if change else []
+            book.tier_notices += [notice] if notice else []
+
+    def standing(self, member_id: UUID) -> Standing:
+        """Return where a member stands now: by sums, unless they do not tell."""
+        member, ladder = self.members[member_id], self.programme.ladder
+        if not tiers.is_disputed(ladder, member, self.now):
+            return tiers.standing_by_sums(ladder, member.spend, self.now)
+        own = [one for one in self.receipts.values() if one.member_id == member_id]
+        return tiers.standing(ladder, own, self.now)
+
     def apply_all(self, batches: Iterable[Sequence[Any]]) -> None:
         """Fold batches one after the other."""
         for batch in batches:
@@ -88,7 +106,7 @@ class Ledger:
 
     def change(self, *changes: SpendChange) -> None:
         """Post what becomes of holds."""
-        book = Book(self.programme, YEAR, dict(self.receipts), self.members)
+        book = Book(self.programme, dict(self.receipts), self.members)
         self.post(Batch(book, self.now, spends=changes))
 
     def sweep(self, now: datetime) -> None:
@@ -96,7 +114,7 @@ class Ledger:
         self.now = now
         over = [one for one in self.holds.values() if spending.is_over(one, now)]
         changes = [SpendChange(one, spending.expire(one), one.spend_id, now) for one in over]
-        book = Book(self.programme, YEAR, dict(self.receipts), self.members)
+        book = Book(self.programme, dict(self.receipts), self.members)
         self.post(Batch(book, now, spends=changes), also=set(self.members))
 
     def post(self, batch: Batch, also: Collection[UUID] = ()) -> None:
@@ -130,8 +148,7 @@ class Ledger:
                 for key, state in self.members.items()
             },
             "tiers": {
-                key: tiers.tier_of(self.programme.tiers, state.spend, YEAR)
-                for key, state in self.members.items()
+                key: self.programme.ladder.name(self.standing(key).level) for key in self.members
             },
             "spend": {
                 (key, year): amount

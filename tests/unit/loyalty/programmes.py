@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 from services.loyalty.domain.bonuses import Bonus
 from services.loyalty.domain.caps import Cap
-from services.loyalty.domain.programme import Base, Excluded, Programme, Tier, Version, Worth
+from services.loyalty.domain.ladder import Tier, TierPolicy
+from services.loyalty.domain.programme import Base, Excluded, Programme, Version, Worth
 from services.loyalty.domain.rewards import Reward
 from services.loyalty.domain.terms import Expiry, Pending
 from services.loyalty.settings import programme
@@ -47,7 +48,7 @@ def version(
     )
 
 
-def small(*versions: Version) -> Programme:
+def small(*versions: Version, policy: TierPolicy | None = None) -> Programme:
     """Two tiers, at 100 and 300 dollars a year."""
     known = versions or (version(),)
     return Programme(
@@ -60,6 +61,7 @@ def small(*versions: Version) -> Programme:
         tiers=(Tier("Silver", 10_000), Tier("Gold", 30_000)),
         versions=known,
         by_name={one.version: one for one in known},
+        tier_policy=policy or TierPolicy(),
     )
 
 

@@ -1,0 +1,128 @@
+"""What tiers need beyond the ledger's hot path: due reviews, receipts that count, what was told."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from services.loyalty.domain.accounts import MemberState
+from services.loyalty.domain.fold import ReceiptState
+from services.loyalty.domain.ladder import read_returns
+from services.loyalty.domain.tier_reviews import TierChange, TierNotice
+from services.loyalty.store.tables import account, receipt, tier_change, tier_notice
+from shared.db import Tx, bulk
+
+_INSTANT = sa.DateTime(timezone=True)
+
+
+async def list_due(tx: Tx, now: datetime, *, limit: int) -> Sequence[UUID]:
+    """Return members whose tier the clock may have changed, without locking them."""
+    rows = await tx.scalars(
+        sa.select(account.c.member_id)
+        .where(account.c.tier_review_at <= now)
+        .order_by(account.c.tier_review_at)
+        .limit(limit)
+    )
+    return rows.all()
+
+
+async def load_counting(
+    tx: Tx, member_ids: Collection[UUID], *, since: int
+) -> dict[UUID, ReceiptState]:
+    """Return the receipts of members that count, or once did, in period ``since`` or later.
+
+    Of each only what counts is filled in. Whoever writes a receipt holds its member's account.
+    """
+    rows = await tx.execute(
+        sa.select(
+            receipt.c.receipt_id,
+            receipt.c.member_id,
+            receipt.c.qualifying_minor,
+            receipt.c.year,
+            receipt.c.occurred_at,
+            receipt.c.returns,
+        ).where(
+            receipt.c.member_id == sa.any_(bulk.array(sa.Uuid(), list(member_ids))),
+            receipt.c.year >= since,
+            (receipt.c.qualifying_minor > 0) | receipt.c.returns.is_not(None),
+        )
+    )
+    return {
+        receipt_id: ReceiptState(
+            member_id,
+            qualifying_minor=qualifying_minor,
+            year=year,
+            occurred_at=occurred_at,
+            returns=read_returns(returns) if returns else (),
+        )
+        for receipt_id, member_id, qualifying_minor, year, occurred_at, returns in rows
+    }
+
+
+async def update_reviewed(tx: Tx, members: Mapping[UUID, MemberState]) -> None:
+    """Write what was announced of tiers, and when to look again; the accounts are locked."""
+    after = bulk.unnest(
+        "after",
+        {
+            "member_id": (sa.Uuid(), list(members)),
+            "tier": (sa.Text(), [state.tier for state in members.values()]),
+            "tier_at": (_INSTANT, [state.tier_at for state in members.values()]),
+            "review_at": (_INSTANT, [state.tier_review_at for state in members.values()]),
+        },
+    )
+    await tx.execute(
+        account.update()
+        .values(tier=after.c.tier, tier_at=after.c.tier_at, tier_review_at=after.c.review_at)
+        .where(account.c.member_id == after.c.member_id)
+    )
+
+
+async def append_changes(tx: Tx, changes: Sequence[tuple[TierChange, str]]) -> None:
+    """Append changes of tiers, each with its reason in words."""
+    new = bulk.unnest(
+        "new",
+        {
+            "member_id": (sa.Uuid(), [change.member_id for change, _ in changes]),
+            "at": (_INSTANT, [change.at for change, _ in changes]),
+            "previous": (sa.Text(), [change.previous for change, _ in changes]),
+            "tier": (sa.Text(), [change.tier for change, _ in changes]),
+            "reason": (sa.Text(), [reason for _, reason in changes]),
+        },
+    )
+    await tx.execute(tier_change.insert().from_select(list(new.c.keys()), sa.select(*new.c)))
+
+
+async def list_changes(
+    tx: Tx, member_id: UUID, *, before: int | None, limit: int
+) -> "Sequence[sa.Row[Any]]":
+    """Return a member's changes of tier, the newest first, from below ``before``."""
+    statement = sa.select(tier_change).where(tier_change.c.member_id == member_id)
+    if before is not None:
+        statement = statement.where(tier_change.c.tier_change_id < before)
+    rows = await tx.execute(statement.order_by(tier_change.c.tier_change_id.desc()).limit(limit))
+    return rows.all()
+
+
+async def append_notices(tx: Tx, notices: Sequence[TierNotice]) -> set[UUID]:
+    """Record notices; return the members who had not been given theirs before."""
+    new = bulk.unnest(
+        "new",
+        {
+            "member_id": (sa.Uuid(), [one.member_id for one in notices]),
+            "tier": (sa.Text(), [one.tier for one in notices]),
+            "falls_at": (_INSTANT, [one.falls_at for one in notices]),
+            "falls_to": (sa.Text(), [one.falls_to for one in notices]),
+            "missing": (sa.BigInteger(), [one.stay.missing for one in notices]),
+            "noticed_at": (_INSTANT, [one.at for one in notices]),
+        },
+    )
+    rows = await tx.scalars(
+        insert(tier_notice)
+        .from_select(list(new.c.keys()), sa.select(*new.c))
+        .on_conflict_do_nothing()
+        .returning(tier_notice.c.member_id)
+    )
+    return set(rows)
