@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from services.loyalty.domain import settle
+from services.loyalty.domain.ladder import TierPolicy
 from services.loyalty.settings import programme
 from shared.errors import Malformed
 from tests import builders
@@ -68,6 +69,20 @@ def test_points_are_worth_whole_cents() -> None:
             "must rise",
             id="tiers out of order",
         ),
+        pytest.param(
+            {"tiers": [{"name": "Gold", "threshold": 2}]},
+            "tiers by spend have a threshold_minor",
+            id="visits where spend is measured",
+        ),
+        pytest.param(
+            {"tier_policy": {"measure": "visits"}},
+            "tiers by visits have a threshold",
+            id="spend where visits are measured",
+        ),
+        pytest.param(
+            {"tier_policy": {"window": {"rolling_months": 0}}}, "rolling_months", id="no window"
+        ),
+        pytest.param({"tier_policy": {"grace_days": 367}}, "grace_days", id="grace too long"),
     ],
 )
 def test_a_wrong_document_names_what_is_wrong(
@@ -75,6 +90,14 @@ def test_a_wrong_document_names_what_is_wrong(
 ) -> None:
     with pytest.raises(Malformed, match=complaint):
         programme.load(changed(tmp_path, **changes))
+
+
+def test_a_tier_policy_may_be_left_out_in_part_or_whole(tmp_path: Path) -> None:
+    window = {"rolling_months": 12}
+    rolling = programme.load(changed(tmp_path, tier_policy={"window": window, "grace_days": 30}))
+
+    assert rolling.tier_policy == TierPolicy(rolling_months=12, grace_days=30)
+    assert programmes.demo().tier_policy == TierPolicy()
 
 
 def test_a_category_cannot_have_a_bonus_and_be_excluded(tmp_path: Path) -> None:
