@@ -5,9 +5,13 @@ or a late correction could not take back is a debt, which the next points repay.
 available while there is a debt.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
+
+from services.loyalty.domain.merges import Merge
 
 AVAILABLE = "available"
 """Points that can be spent."""
@@ -35,6 +39,9 @@ LOSS = "loss"
 """The programme's account: debts that it bears."""
 ADJUSTED = "adjusted"
 """The programme's account: what was corrected by hand."""
+MERGED = "merged"
+"""The programme's account between two members who became one: what it got it gave, so its sum is 0
+over each cause."""
 
 
 class Leg(NamedTuple):
@@ -80,6 +87,8 @@ class MemberState:
     """By period: what counted until it came back; only where something did."""
     counted: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
     """By how much ``spend`` and ``returned`` of a period have changed since they were read."""
+    merge: Merge | None = None
+    """What made another member take over; also while it is being undone."""
 
     def count(self, period: int, net: int, back: int) -> None:
         """Add to what counts in a period, and to what came back of it."""
@@ -149,3 +158,20 @@ class MemberState:
     def _leg(self, source: str, sink: str, points: int) -> Leg:
         self.version += 1
         return Leg(source, sink, points, self.version, self.available)
+
+
+def credit(members: Mapping[UUID, MemberState], member_id: UUID, sign: int) -> None:
+    """Count what a member counts for whoever took over from them, or (-1) no longer."""
+    member = members[member_id]
+    for heir_id in line(members, member_id)[1:]:
+        for period in {*member.spend, *member.returned}:
+            net, back = member.spend.get(period, 0), member.returned.get(period, 0)
+            members[heir_id].count(period, sign * net, sign * back)
+
+
+def line(members: Mapping[UUID, MemberState], member_id: UUID) -> list[UUID]:
+    """Return a member, whoever took over from them, and so on to the one who is left."""
+    found = [member_id]
+    while (member := members.get(found[-1])) is not None and member.merge is not None:
+        found.append(member.merge.into_id)
+    return found

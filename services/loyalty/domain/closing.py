@@ -6,13 +6,13 @@ drawn anew from all facts, and the difference to what was posted is posted.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from services.loyalty.domain import lots, spending
-from services.loyalty.domain.accounts import MemberState
+from services.loyalty.domain.accounts import MemberState, line
 from services.loyalty.domain.fold import Book, Change, LotChanges, ReceiptEvent, lot_changes
 from services.loyalty.domain.lots import Lot
 from services.loyalty.domain.postings import (
@@ -83,26 +83,28 @@ class Batch:
             else:
                 self.lots.gone.append((gift.lot.member_id, gift.lot.lot_id))
 
-    def needs_holdings(self) -> set[UUID]:
-        """Return the members whose lots must be drawn anew.
+    def needs_holdings(self, also: Collection[UUID] = ()) -> set[UUID]:
+        """Return the members whose lots must be drawn anew: ``also``, and whom changes touch.
 
         Not one whose new lot begins after everything that was ever drawn, as in-order sales do:
-        what was drawn before cannot have come from it.
+        what was drawn before cannot have come from it. With one who was merged, who took over.
         """
         members = self.book.members
-        wanted = {spend.after.member_id for spend in self.spends}
+        wanted = {*also, *(spend.after.member_id for spend in self.spends)}
         for lot in self.lots.new:
             member = members[lot.member_id]
-            if member.debt or (member.drawn_at is not None and lot.activates_at <= member.drawn_at):
+            late = member.drawn_at is not None and lot.activates_at <= member.drawn_at
+            if late or member.debt or member.merge is not None:
                 wanted.add(lot.member_id)
         touched = {lot.member_id for lot in self.lots.changed} | {one for one, _ in self.lots.gone}
         wanted |= {lot.member_id for lot in self.lots.changed if lot.activates_at > self.as_of}
-        return wanted | {one for one in touched if _is_drawn(members[one])}
+        wanted |= {one for one in touched if _is_drawn(members[one])}
+        return {heir for one in wanted for heir in line(members, one)}
 
 
 def _is_drawn(member: MemberState) -> bool:
     """Whether a lot of this member may be other than whole and active."""
-    return member.drawn_at is not None or member.pending > 0
+    return member.drawn_at is not None or member.pending > 0 or member.merge is not None
 
 
 def close(batch: Batch, holdings: Mapping[UUID, Holdings]) -> Closing:
@@ -123,9 +125,18 @@ def close(batch: Batch, holdings: Mapping[UUID, Holdings]) -> Closing:
         apart.get(gift.lot.member_id, plain).give(gift)
     for spend in batch.spends:
         apart[spend.after.member_id].spend(spend)
-    for redraw in apart.values():
-        redraw.close(closing)
+    _redraw(apart, members, closing)
     return closing
+
+
+def _redraw(
+    apart: Mapping[UUID, Redraw], members: Mapping[UUID, MemberState], closing: Closing
+) -> None:
+    """Close who was merged before who took over."""
+    for member_id in sorted(apart, key=lambda one: -len(line(members, one))):
+        passed = apart[member_id].close(closing)
+        if passed is not None:
+            apart[passed.template.member_id].take_over(passed)
 
 
 class _Plain:

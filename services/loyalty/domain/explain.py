@@ -29,7 +29,14 @@ _BECAUSE: dict[str, str] = {
     "activation": "The points can be spent from now on",
     "expiry": "Ended unspent",
     "adjustment": "Corrected by hand",
+    "merged_away": "Moved to the membership that took over",
+    "merged_in": "Taken over from another membership",
 }
+_BACK: dict[str, str] = {
+    "merged_away": "Back from the membership that had taken over",
+    "merged_in": "Given back to the other membership",
+}
+"""The same where it takes back, or gives back, what had been moved."""
 
 _LOST = "Not deserved any more"
 _FEWER_ENDED = "Fewer points have ended than it seemed"
@@ -73,6 +80,20 @@ def move_in_short(move: Move, programme: Programme) -> str:
     if move.why == "expiry" and move.points > 0:
         return f"{_FEWER_ENDED}: {moved} points are back."
     return f"{_BECAUSE[move.why]}: {moved} points."
+
+
+def passage(why: Why, points: int) -> str:
+    """Return one sentence about all that a merge, or what came late, moved at one member."""
+    usual = points < 0 if why == "merged_away" else points >= 0
+    because = _BECAUSE[why] if usual else _BACK[why]
+    return f"{because}: {abs(points)} points."
+
+
+def tier_of_merge(*, undone: bool) -> str:
+    """Return one sentence about a tier that changed with a merge."""
+    if undone:
+        return "What another membership had spent does not count any more."
+    return "What another membership had spent counts, too."
 
 
 def tier_reason(change: TierChange, programme: Programme) -> str:
@@ -176,7 +197,7 @@ def explain(
             else _of_reward(recorded.reward, version)
             + _words_of_move(recorded, points, moved, version)
         )
-        + _owed(moved),
+        + (_owed(moved) if recorded.why != "merged_away" else ""),
         why=recorded.why,
         programme_version=version_name,
         worth=recorded.worth,
@@ -226,6 +247,10 @@ def _words_of_move(
         because = "Reserved"
     if recorded.why == "expiry" and points > 0:
         because = _FEWER_ENDED
+    if recorded.why == "merged_away" and moved and DEBT in moved[:2]:
+        return f"{because if points > 0 else _BACK[recorded.why]}: a debt of {moved[2]} points."
+    if (recorded.why, points > 0) in {("merged_away", True), ("merged_in", False)} and points:
+        because = _BACK[recorded.why]
     if recorded.why == "capture" and points > 0:
         because = _BECAUSE["release"]  # what a capture in part leaves of the hold
     return f"{because}: {moved[2] if moved else abs(points)} points."

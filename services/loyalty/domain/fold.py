@@ -15,7 +15,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.loyalty.domain import settle, tier_reviews
-from services.loyalty.domain.accounts import MemberState
+from services.loyalty.domain.accounts import MemberState, line
 from services.loyalty.domain.caps import Cap, Claim, Grant, Period
 from services.loyalty.domain.ladder import Returns
 from services.loyalty.domain.lots import Lot
@@ -43,6 +43,8 @@ Why = Literal[
     "expiry",
     "adjustment",
     "award",
+    "merged_away",
+    "merged_in",
 ]
 
 _WHY: dict[str, Why] = {
@@ -261,6 +263,7 @@ def fold(book: Book, event: ReceiptEvent) -> None:
     after.posted = own.points
     book.receipts[receipt_id] = after
     why = _WHY.get(event.type, "correction")
+    first = before
     if before.member_id is not None and before.member_id != member_id:
         gone = ReceiptState(year=before.year, store_id=receipt.store_id)
         moved = Change(event, receipt_id, before.member_id, "moved_away", before, gone, settlement)
@@ -269,6 +272,7 @@ def fold(book: Book, event: ReceiptEvent) -> None:
     if member_id is not None:
         change = Change(event, receipt_id, member_id, why, before, after, settlement, own.cap)
         _apply(book, change)
+    _credit(book, event, first, after)
     for other_id, grant in granted.items():
         _regrant(book, event, other_id, grant)
 
@@ -361,8 +365,19 @@ def _apply(book: Book, change: Change) -> None:
         member.last_event_at = event.time
     if change.points:
         book.changes.append(change)
-    if tier_reviews.count(book.programme.ladder, member, change.before, change.after):
-        book.moved[member_id] = event
+
+
+def _credit(book: Book, event: ReceiptEvent, before: ReceiptState, after: ReceiptState) -> None:
+    """Count what a receipt qualifies for, also for whoever took over from its member."""
+    nothing = ReceiptState()
+    losing = line(book.members, before.member_id) if before.member_id else []
+    gaining = line(book.members, after.member_id) if after.member_id else []
+    for member_id in dict.fromkeys((*losing, *gaining)):
+        # Once for who has it before and after, so that no tier falls and rises by one event.
+        had = before if member_id in losing else nothing
+        has = after if member_id in gaining else nothing
+        if tier_reviews.count(book.programme.ladder, book.members[member_id], had, has):
+            book.moved[member_id] = event
 
 
 def lot_changes(book: Book) -> LotChanges:

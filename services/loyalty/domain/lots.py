@@ -7,7 +7,7 @@ drawn from which lot before, so a spend that is undone gives its points back wit
 """
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -34,6 +34,8 @@ class Drawn(NamedTuple):
     remaining: int
     expired: int
     """What ended unspent."""
+    passed: int = 0
+    """What is with the member who took over."""
 
 
 class Take(NamedTuple):
@@ -47,6 +49,14 @@ class Take(NamedTuple):
 def whole(lot: Lot, *, active: bool) -> Drawn:
     """Return the state of a lot from which nothing was drawn."""
     return Drawn(active, lot.points, 0)
+
+
+def pass_on(drawn: Mapping[UUID, Drawn]) -> dict[UUID, Drawn]:
+    """Return lots whose member was merged: what they have left is with the one who took over."""
+    return {
+        lot_id: Drawn(one.active, 0, one.expired, passed=one.remaining)
+        for lot_id, one in drawn.items()
+    }
 
 
 def draw(

@@ -43,6 +43,8 @@ class Member:
     request_sha256: bytes = b""
     imported: bool = False
     """Taken over from another system."""
+    merged_into: UUID | None = None
+    """Who took over; only of one who was merged."""
 
 
 def mask(kind: str, normalised: str) -> str:

@@ -6,7 +6,15 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from services.loyalty.domain.accounts import ADJUSTED, ISSUED, REDEEMED, Leg, MemberState, gain
+from services.loyalty.domain.accounts import (
+    ADJUSTED,
+    ISSUED,
+    MERGED,
+    REDEEMED,
+    Leg,
+    MemberState,
+    gain,
+)
 from services.loyalty.domain.fold import Change, Why
 from services.loyalty.domain.lots import Drawn, Lot
 from services.loyalty.domain.spending import Spend
@@ -49,6 +57,8 @@ class Move(NamedTuple):
     programme_version: str | None = None
     """The rules that said on which terms."""
     begins_at: datetime | None = None
+    other_id: UUID | None = None
+    """Of a merge: the member on its other side."""
 
 
 class Gift(NamedTuple):
@@ -90,6 +100,8 @@ class Holdings:
 
     lots: dict[UUID, tuple[Lot, Drawn]] = field(default_factory=dict[UUID, tuple[Lot, Drawn]])
     spends: dict[UUID, Spend] = field(default_factory=dict[UUID, Spend])
+    passed_debt: Spend | None = None
+    """Of a merged member: what stands for their debt in the books of the one who took over."""
 
 
 @dataclass(slots=True)
@@ -107,6 +119,8 @@ class Closing:
 
     entries: list[Posting | Move] = field(default_factory=list[Posting | Move])
     lots: LotWrites = field(default_factory=LotWrites)
+    spends: list[SpendChange] = field(default_factory=list[SpendChange])
+    """Beside those of the batch: debts that came with merged members."""
 
 
 def post_change(member: MemberState, change: Change, *, active: bool) -> Posting:
@@ -139,6 +153,21 @@ def _differ(member: MemberState, source: str, points: int, *, active: bool) -> l
     if points < 0:
         return member.take(source, -points)
     return member.give(source, points)
+
+
+def post_passage(member: MemberState, move: Move, points: int, *, pending: bool = False) -> Move:
+    """Return ``move`` with its legs: ``points`` come from another member, negative ones go there.
+
+    A debt that comes is a negative number of points, one that goes a positive one.
+    """
+    if pending:
+        legs = member.defer(MERGED, points)
+    elif points > 0:
+        legs = member.give(MERGED, points)
+    else:
+        legs = member.take(MERGED, -points)
+    got = sum(gain(leg.from_account, leg.to_account, leg.points) for leg in legs)
+    return move._replace(points=got, legs=legs)
 
 
 def post_spend(member: MemberState, spend: SpendChange) -> Move:

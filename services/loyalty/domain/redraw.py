@@ -8,6 +8,7 @@ from services.loyalty.domain import lots
 from services.loyalty.domain.accounts import BREAKAGE, Leg, MemberState
 from services.loyalty.domain.fold import Change, Why
 from services.loyalty.domain.lots import Drawn, Lot
+from services.loyalty.domain.passing import Passed, Passing, take_over
 from services.loyalty.domain.postings import (
     Closing,
     Gift,
@@ -33,9 +34,16 @@ class Redraw:
         self._spends: list[SpendChange] = []
         self._posted = held.lots
         self._taking = held.spends
-        # What can be spent already stays so, should our machines' clocks differ.
-        begun = [lot.activates_at for lot, drawn in held.lots.values() if drawn.active]
-        self._as_of = max([as_of, *begun])
+        self._passed: list[Passed] = []
+        merge = member.merge
+        self._passing = Passing(member, merge, held) if merge else None
+        if merge and merge.undone_at is None:
+            # Whatever would happen to these lots later happens to them where they are now.
+            self._as_of, self._merged = merge.merged_at, True
+        else:
+            # What can be spent already stays so, should our machines' clocks differ.
+            begun = [lot.activates_at for lot, drawn in held.lots.values() if drawn.active]
+            self._as_of, self._merged = max([as_of, *begun]), False
 
     def begin(self, lot: Lot) -> None:
         """Add a lot, or put another in its place."""
@@ -61,13 +69,33 @@ class Redraw:
         self._spends.append(spend)
         self._taking[spend.after.spend_id] = spend.after
 
-    def close(self, closing: Closing) -> None:
-        """Post all that differs, in an order that makes no debt on the way that can be avoided."""
-        member, taking = self._member, self._taking.values()
+    def take_over(self, passed: Passed) -> None:
+        """Add what another member, who was merged into this one, has passed on."""
+        self._passed.append(passed)
+        for lot, _ in passed.lots:
+            if lot.points:
+                self._wanted[lot.lot_id] = lot
+            else:
+                self._wanted.pop(lot.lot_id, None)
+        if passed.debt is not None:
+            self._taking[passed.debt.after.spend_id] = passed.debt.after
+
+    def close(self, closing: Closing) -> Passed | None:
+        """Post all that differs, in an order that makes no debt on the way that can be avoided.
+
+        Returns what passes to the member who took over, if there is one.
+        """
+        member, taking, passing = self._member, self._taking.values(), self._passing
         drawn, owed = lots.draw(
             self._wanted.values(), [one.take() for one in taking if one.taken], self._as_of
         )
+        passes_debt = 0
+        if self._merged:
+            drawn, passes_debt, owed = lots.pass_on(drawn), owed, 0
         entries = closing.entries
+        if passing:
+            passing.draw(self._wanted, drawn, passes_debt)
+            entries += passing.back()
         entries += self._ended(drawn, -1)
         entries += self._spent(more=False)
         entries += [
@@ -79,13 +107,19 @@ class Redraw:
             for one in self._gifts
             if one.points
         ]
+        for passed in self._passed:
+            entries += take_over(member, passed, self._is_active)
+            closing.spends += [passed.debt] if passed.debt else []
         entries += self._begun(drawn)
         entries += self._spent(more=True)
         entries += self._ended(drawn, 1)
+        if passing:
+            entries += passing.out()
         self._write_lots(drawn, closing.lots)
         if any(one.taken for one in taking) or any(one.expired for one in drawn.values()):
             member.drawn_at = self._as_of
         _must_agree(member, drawn, owed)
+        return passing.passed() if passing else None
 
     def _spent(self, *, more: bool) -> Iterator[Move]:
         """Post what takes more than before, or what does not."""

@@ -23,6 +23,8 @@ TTL_S = 600
 TTL_S_MAX = 86_400
 ADJUSTMENT = "adjustment"
 """Stands in ``identified_by`` of what was taken by hand; no till can say it."""
+MERGE = "merge"
+"""And of a debt that came with a merged member, as a spend of the merge's id at its time."""
 CLOCK = timedelta(minutes=5)
 """How far a till's clock may be behind ours; ingest marks one that is further off."""
 
@@ -65,6 +67,11 @@ class Spend:
     def is_adjustment(self) -> bool:
         """Whether it was taken by hand: no hold, though it takes from the lots like one."""
         return self.identified_by == ADJUSTMENT
+
+    @property
+    def is_hold(self) -> bool:
+        """Whether a till or an app asked for it."""
+        return self.identified_by not in {ADJUSTMENT, MERGE}
 
     def take(self) -> Take:
         """Return what it takes from the member's lots."""
@@ -145,7 +152,7 @@ def name(spend: Spend, receipt: NamingReceipt, now: datetime, *, voided: bool) -
     belongs to another purchase, or it was not open when the sale happened, or is none, or one for
     a gift card.
     """
-    if spend.is_adjustment or spend.gift_card_minor is not None:
+    if not spend.is_hold or spend.gift_card_minor is not None:
         return spend
     if spend.receipt_id is None:
         if spend.state != "captured":

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from services.loyalty.domain import (
+    accounts,
     awards,
     challenges,
     closing,
@@ -23,6 +24,7 @@ from services.loyalty.domain.awards import Award
 from services.loyalty.domain.closing import Batch
 from services.loyalty.domain.fold import Book, ReceiptState
 from services.loyalty.domain.lots import Drawn, Lot
+from services.loyalty.domain.merges import Merge
 from services.loyalty.domain.postings import Gift, Holdings, Move, Posting, SpendChange
 from services.loyalty.domain.programme import Programme
 from services.loyalty.domain.progress import Key
@@ -47,6 +49,8 @@ class Ledger:
     entries: list[Posting | Move] = field(default_factory=list)
     pieces: Counter[str] = field(default_factory=Counter)
     """Of each reward those that are counted as taken."""
+    merges: list[Merge] = field(default_factory=list)
+    """Those that stand."""
     now: datetime = NOW
 
     @property
@@ -96,7 +100,11 @@ class Ledger:
         member, ladder = self.members[member_id], self.programme.ladder
         if not tiers.is_disputed(ladder, member, self.now):
             return tiers.standing_by_sums(ladder, member.spend, self.now)
-        own = [one for one in self.receipts.values() if one.member_id == member_id]
+        own = [
+            one
+            for one in self.receipts.values()
+            if one.member_id and member_id in accounts.line(self.members, one.member_id)
+        ]
         return tiers.standing(ladder, own, self.now)
 
     def apply_all(self, batches: Iterable[Sequence[Any]]) -> None:
@@ -119,8 +127,9 @@ class Ledger:
 
     def post(self, batch: Batch, also: Collection[UUID] = ()) -> None:
         """Close a batch, with the holdings of those that need them, and keep what comes out."""
-        wanted = batch.needs_holdings() | set(also)
+        wanted = batch.needs_holdings(also)
         closed = closing.close(batch, {one: self.holdings(one) for one in wanted})
+        batch.spends = [*batch.spends, *closed.spends]
         for key in closed.lots.gone:
             del self.lots[key]
         for lot, _ in closed.lots.changed:
@@ -135,10 +144,35 @@ class Ledger:
 
     def holdings(self, member_id: UUID) -> Holdings:
         """Return all lots of a member, and all that takes from them."""
+        member = self.members.get(member_id)
+        merge = member.merge if member else None
         return Holdings(
             {lot_id: kept for (owner, lot_id), kept in self.lots.items() if owner == member_id},
             {key: one for key, one in self.holds.items() if one.member_id == member_id},
+            self.holds.get(merge.merge_id) if merge else None,
         )
+
+    def merge(self, merge: Merge) -> None:
+        """Let one member take over from another."""
+        for one in (merge.member_id, merge.into_id):
+            self.members.setdefault(one, MemberState(0, 0, merge.merged_at, {}, None))
+        self.members[merge.member_id].merge = merge
+        self.merges.append(merge)
+        accounts.credit(self.members, merge.member_id, 1)
+        self.bring(merge.member_id)
+
+    def unmerge(self, merge: Merge) -> None:
+        """Undo that."""
+        self.members[merge.member_id].merge = merge.undo("key", self.now)
+        self.merges.remove(merge)
+        accounts.credit(self.members, merge.member_id, -1)
+        self.bring(merge.member_id)
+        self.members[merge.member_id].merge = None
+
+    def bring(self, *member_ids: UUID) -> None:
+        """Redraw those members."""
+        book = Book(self.programme, dict(self.receipts), self.members)
+        self.post(Batch(book, self.now), also=member_ids)
 
     def outcome(self) -> dict[str, Any]:
         """Return all that must not depend on the order: balances, lots, tiers, spend."""

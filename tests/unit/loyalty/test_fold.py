@@ -321,9 +321,24 @@ def assert_books_close(ledger: Ledger) -> None:
         earned = sum(one.posted for one in ledger.receipts.values() if one.member_id == member_id)
         taken = sum(one.taken for one in ledger.holds.values() if one.member_id == member_id)
         expired = sum(drawn.expired for _, drawn in lots)
+        earned += taken_over(ledger, member_id)
         assert earned - taken - expired == state.available + state.pending - state.debt
     granted = Counter(one.reward_id for one in ledger.holds.values() if one.reward_id and one.taken)
     assert +ledger.pieces == granted
+
+
+def taken_over(ledger: Ledger, member_id: UUID) -> int:
+    """Return what came by merges less what went; a debt that came is among the spends."""
+    points = 0
+    for merge in ledger.merges:
+        lots = [kept for (owned_by, _), kept in ledger.lots.items() if owned_by == merge.member_id]
+        passed = sum(drawn.passed for _, drawn in lots)
+        debt = ledger.holds.get(merge.merge_id)
+        if merge.into_id == member_id:
+            points += passed
+        if merge.member_id == member_id:
+            points += (debt.taken if debt else 0) - passed
+    return points
 
 
 def owner(entry: Posting | Move) -> UUID:
