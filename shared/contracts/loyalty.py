@@ -127,6 +127,22 @@ class AwardMovement(Contract):
     """In words a member understands."""
 
 
+class Passage(Contract):
+    """Points that passed between two members of whom one took over, and the balance after it."""
+
+    member_id: UUID
+    """Whose account; another event tells of the other side."""
+    other_id: UUID
+    """The other member; ``member.changed.v1`` says who took over from whom."""
+    points: Points
+    """What the member got; negative where it went. At a merge, and when a late fact changes what
+    the merged member had left, or the merge is undone."""
+    available: Points
+    """The member's spendable balance right after."""
+    explain: str
+    """In words a member understands."""
+
+
 class TierMovement(Contract):
     """A member moved between tiers."""
 
@@ -219,6 +235,13 @@ class PointsAwarded(Event):
     data: AwardMovement
 
 
+class PointsMerged(Event):
+    """Points passed from a merged member to who took over, or back; nobody is told of it."""
+
+    type: Literal["points.merged.v1"] = "points.merged.v1"
+    data: Passage
+
+
 class TierChanged(Event):
     """A member's tier changed."""
 
@@ -242,6 +265,7 @@ LoyaltyEvent = (
     | PointsExpired
     | PointsAdjusted
     | PointsAwarded
+    | PointsMerged
     | TierChanged
     | TierNoticed
 )

@@ -198,7 +198,11 @@ BUSINESS: Mapping[str, Code] = {
     "programme_conflict": Code(
         503, "File against table", "Take the version out of the programme's file."
     ),
-    "member_departed": Code(409, "Member departed", "Leave this person out of the file."),
+    "member_departed": Code(
+        409, "Member departed", "Go on with `merged_into`; in a file, leave this person out."
+    ),
+    "member_not_merged": Code(409, "Not merged", "Check the id; there is nothing to undo."),
+    "merge_race": Code(503, "Being merged", "Repeat the same request."),
     "points_insufficient": Code(
         409, "Not enough points", "Hold at most what `available` says, or take other payment."
     ),

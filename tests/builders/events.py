@@ -19,10 +19,12 @@ from shared.contracts.loyalty import (
     Correction,
     LotEnd,
     OpeningLot,
+    Passage,
     PointsAdjusted,
     PointsAwarded,
     PointsEarned,
     PointsExpired,
+    PointsMerged,
     PointsMovement,
     PointsOpened,
     PointsRestored,
@@ -214,6 +216,18 @@ def points_awarded(**overrides: Any) -> PointsAwarded:
         "explain": "Three visits in each of two quarters: 500 points.",
     }
     return made.event(PointsAwarded, AwardMovement, state, overrides)
+
+
+def points_merged(**overrides: Any) -> PointsMerged:
+    """Build 300 points that came with a member who was merged into this one."""
+    state = {
+        "member_id": MEMBER,
+        "other_id": ids.derived_id(MEMBER, "twin"),
+        "points": 300,
+        "available": 1_300,
+        "explain": "Taken over from another membership: 300 points.",
+    }
+    return made.event(PointsMerged, Passage, state, overrides)
 
 
 def tier_changed(**overrides: Any) -> TierChanged:

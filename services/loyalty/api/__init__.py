@@ -12,6 +12,7 @@ from services.loyalty.api import (
     imports,
     ledger,
     members,
+    merges,
     previews,
     programmes,
     referrals,
@@ -22,6 +23,7 @@ from services.loyalty.api import (
 
 ROUTERS = (
     members.router,
+    merges.router,
     ledger.router,
     challenges.router,
     referrals.router,

@@ -60,8 +60,9 @@ async def export_member(
 ) -> ArchiveResponse:
     """Return a zip archive of all that loyalty, offers and notify know of a member.
 
-    It is sent once it is whole: `503` with `Retry-After` where one of them is away. `README.txt`
-    in it says in plain words what each file holds.
+    With the members who were merged into this one. It is sent once it is whole: `503` with
+    `Retry-After` where one of the services is away. `README.txt` in it says in plain words what
+    each file holds.
     """
     if context.exports.locked():
         raise Unavailable("overloaded", "Too many exports at once; try again.")
@@ -72,9 +73,14 @@ async def export_member(
         file = cast("IO[bytes]", spool)
         async with context.db.transaction() as tx:
             await enrol.get(tx, member_id)
+            merged = await export.list_merged(tx, member_id)
         archive = export.Archive(file, context.clock.now())
         stack.callback(archive.close)
-        await export.add_peers(archive, member_id, request.headers["authorization"], context)
+        authorization = request.headers["authorization"]
+        await export.add_peers(archive, member_id, authorization, context)
+        for one in merged:
+            folder = f"merged/{one}/"
+            await export.add_peers(archive, one, authorization, context, folder=folder)
         async with context.db.transaction() as tx:
             await export.add_own(tx, archive, member_id, context)
         archive.finish(member_id)

@@ -45,6 +45,8 @@ class BalanceView(BaseModel):
     """What the available points are worth."""
     next_expiry: Expiry | None
     tier: tiers.TierView
+    merged_into: UUID | None
+    """Who has the points of a member who was merged; null for all others."""
     as_of_event_time: datetime | None
 
 
@@ -136,6 +138,7 @@ async def get_balance(member_id: UUID, context: Ctx) -> BalanceView:
             else None
         ),
         tier=tiers.shown(found.tier),
+        merged_into=found.merged_into,
         as_of_event_time=found.account.last_event_at,
     )
 

@@ -97,6 +97,8 @@ class MemberView(BaseModel):
     member_id: UUID
     external_id: str | None
     status: str
+    merged_into: UUID | None
+    """Who took over from a member who is `merged`: the one to go on with."""
     version: int
     tier: str | None
     enrolled_at: datetime
@@ -201,7 +203,10 @@ async def add_identifier(
 async def erase_member(
     member_id: UUID, caller: Office, context: Ctx, response: Response
 ) -> ErasedView:
-    """Delete who a member is, for good; the ledger stays, and leads to nobody."""
+    """Delete who a member is, for good; the ledger stays, and leads to nobody.
+
+    So are the members who were merged into this one. One of those alone is refused (409).
+    """
     del caller
     member, before = await run_unit(context.db, lambda tx: erase.erase(tx, member_id, context))
     if before:
@@ -248,6 +253,7 @@ def _view(known: Known, caller: Caller) -> MemberView:
         member_id=member.member_id,
         external_id=member.external_id,
         status=member.status,
+        merged_into=member.merged_into,
         version=member.version,
         tier=member.tier,
         enrolled_at=member.enrolled_at,

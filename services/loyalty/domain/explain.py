@@ -89,13 +89,6 @@ def passage(why: Why, points: int) -> str:
     return f"{because}: {abs(points)} points."
 
 
-def tier_of_merge(*, undone: bool) -> str:
-    """Return one sentence about a tier that changed with a merge."""
-    if undone:
-        return "What another membership had spent does not count any more."
-    return "What another membership had spent counts, too."
-
-
 def tier_reason(change: TierChange, programme: Programme) -> str:
     """Return one sentence about a change of tier."""
     spent = measured(change.counted, programme)

@@ -14,6 +14,7 @@ from services.loyalty.domain.accounts import (
     HELD,
     ISSUED,
     LOSS,
+    MERGED,
     OPENING,
     OUTSTANDING,
     PENDING,
@@ -31,6 +32,7 @@ Kind = Literal[
     "adjusted_up",
     "adjusted_down",
     "written_off",
+    "merged",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -41,6 +43,7 @@ _GIVES: Mapping[str, Kind] = {
     BREAKAGE: "expiry_corrected",
     ADJUSTED: "adjusted_up",
     LOSS: "written_off",
+    MERGED: "merged",
 }
 """What it is called if a member gets points from that account of the programme."""
 _TAKES: Mapping[str, Kind] = {
@@ -48,6 +51,7 @@ _TAKES: Mapping[str, Kind] = {
     REDEEMED: "redeemed",
     BREAKAGE: "expired",
     ADJUSTED: "adjusted_down",
+    MERGED: "merged",
 }
 """And if the account gets them from a member."""
 
@@ -91,7 +95,8 @@ class Day:
 
     opening: Balances
     movements: Mapping[Kind, int]
-    """Each kind with what it added to what is owed; negative took from it."""
+    """Each kind with what it added to what is owed; negative took from it, and "merged" is 0: what
+    came to one member had gone from another."""
     closing: Balances
     closes: bool
     """Whether opening and movements make the closing, with no account that nobody knows and no
@@ -118,7 +123,8 @@ def close_day(now: Balances, flows: Iterable[Flow]) -> Day:
     before, after = _balances(opening), _balances(closing)
     adds_up = before.outstanding + sum(movements.values()) == after.outstanding
     possible = min(*_parts(before), *_parts(after)) >= 0
-    return Day(before, movements, after, closes=adds_up and possible)
+    balanced = movements["merged"] == 0
+    return Day(before, movements, after, closes=adds_up and possible and balanced)
 
 
 def _parts(balances: Balances) -> tuple[int, int, int, int]:

@@ -12,7 +12,6 @@ from services.loyalty.domain.adjustments import Adjustment, State
 from services.loyalty.domain.closing import Batch
 from services.loyalty.handlers import announce, books, enrol, holds
 from services.loyalty.store import adjustments as store
-from services.loyalty.store import members as member_store
 from shared import ids
 from shared.auth import Caller
 from shared.db import Tx
@@ -104,7 +103,7 @@ async def _decide(
     if decided is before:
         return before
     if decided.state == "posted":
-        await _must_be_active(tx, member_id)
+        await enrol.locked(tx, member_id)
         decided = await _post(tx, decided, members, context)
     await store.decide(tx, decided)
     return decided
@@ -114,16 +113,8 @@ async def _lock(tx: Tx, member_id: UUID, context: LoyaltyContext) -> dict[UUID, 
     """Lock the account, then the member, so that nobody is erased meanwhile."""
     await enrol.get(tx, member_id)
     members = await books.lock(tx, {member_id}, context)
-    await _must_be_active(tx, member_id)
+    await enrol.locked(tx, member_id)
     return members
-
-
-async def _must_be_active(tx: Tx, member_id: UUID) -> None:
-    member = await member_store.load(tx, member_id, lock=True)
-    if member is None or member.status == "erased":
-        raise Refused("member_unknown", "There is no such member.", status=404)
-    if member.status != "active":
-        raise Refused("member_departed", f"This member is {member.status}.", status=409)
 
 
 async def _check(tx: Tx, adjustment: Adjustment, context: LoyaltyContext) -> datetime:

@@ -22,10 +22,12 @@ from shared.contracts.loyalty import (
     Correction,
     LotEnd,
     OpeningLot,
+    Passage,
     PointsAdjusted,
     PointsAwarded,
     PointsEarned,
     PointsExpired,
+    PointsMerged,
     PointsMovement,
     PointsOpened,
     PointsRestored,
@@ -61,6 +63,7 @@ async def on_ledger(tx: Tx, book: Book, closed: Closing) -> None:
         for posted in closed.entries
         if isinstance(posted, Posting) or posted.why in _ANNOUNCED
     ]
+    outgoing += _passed(closed)
     await outbox.append(tx, outgoing + await _of_tiers(tx, book))
 
 
@@ -225,6 +228,35 @@ def _awarded(move: Move, words: str) -> PointsAwarded:
     )
 
 
+def _passed(closed: Closing) -> list[Outgoing]:
+    """Return what went over from one member to another: one event for each side of a cause."""
+    moved: dict[tuple[UUID, UUID], list[Move]] = {}
+    for entry in closed.entries:
+        if isinstance(entry, Move) and entry.other_id is not None:
+            moved.setdefault((entry.member_id, entry.cause_id), []).append(entry)
+    return [_merged(moves) for moves in moved.values()]
+
+
+def _merged(moves: Sequence[Move]) -> Outgoing:
+    first, subject = moves[0], str(moves[0].member_id)
+    assert first.other_id is not None  # who is on the other side is what makes it such a move
+    points = sum(move.points for move in moves)
+    announced = PointsMerged(
+        id=ids.derived_id(first.cause_id, f"points.merged.v1:{subject}"),
+        source=SOURCE,
+        time=first.occurred_at,
+        subject=subject,
+        data=Passage(
+            member_id=first.member_id,
+            other_id=first.other_id,
+            points=points,
+            available=moves[-1].legs[-1].available_after,
+            explain=explain.passage(first.why, points),
+        ),
+    )
+    return Outgoing("loyalty", subject, announced)
+
+
 def _tier(change: TierChange, book: Book) -> Outgoing:
     subject = str(change.member_id)
     announced = TierChanged(
@@ -293,6 +325,7 @@ def state(member: Member, identifiers: Sequence[Identifier], *, at: datetime) ->
                 "locale": member.profile.locale,
                 "time_zone": member.profile.time_zone,
                 "home_store": member.profile.home_store,
+                "merged_into": member.merged_into,
                 "identifiers": [{"kind": one.kind, "hmac": one.hmac} for one in identifiers],
                 "imported": member.imported,
             }

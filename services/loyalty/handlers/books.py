@@ -43,14 +43,27 @@ async def load_holdings(tx: Tx, member_ids: Collection[UUID]) -> dict[UUID, Hold
     return found
 
 
+async def _load_passed_debts(
+    tx: Tx, holdings: Mapping[UUID, Holdings], members: Mapping[UUID, MemberState]
+) -> None:
+    """Add to the holdings of those who were merged what they owe in another's books."""
+    merges = [merge for one in holdings if (merge := members[one].merge) is not None]
+    if merges:
+        debts = await spends.load(tx, {merge.merge_id for merge in merges})
+        for merge in merges:
+            holdings[merge.member_id].passed_debt = debts.get(merge.merge_id)
+
+
 async def write(tx: Tx, batch: Batch, *, redraw: Collection[UUID] = ()) -> Closing:
     """Close a book and write it: receipts, accounts, entries, lots and holds.
 
     ``redraw`` names members whose lots must be looked at although nothing changed but the time.
     """
     book = batch.book
-    holdings = await load_holdings(tx, batch.needs_holdings() | set(redraw))
+    holdings = await load_holdings(tx, batch.needs_holdings(redraw))
+    await _load_passed_debts(tx, holdings, book.members)
     closed = closing.close(batch, holdings)
+    changes = [*batch.spends, *closed.spends]
     await _write_receipts(tx, book)
     if closed.entries:
         await ledger.append_entries(tx, closed.entries, book.members)
@@ -61,8 +74,8 @@ async def write(tx: Tx, batch: Batch, *, redraw: Collection[UUID] = ()) -> Closi
     await lots.append_lots(tx, closed.lots.new)
     if moved := stock.pieces(batch.spends):
         await rewards.move(tx, moved)
-    last = {one.after.spend_id: one.after for one in batch.spends}
-    new = {one.after.spend_id for one in batch.spends if one.before is None}
+    last = {one.after.spend_id: one.after for one in changes}
+    new = {one.after.spend_id for one in changes if one.before is None}
     await spends.write(
         tx,
         [spend for key, spend in last.items() if key in new],

@@ -130,17 +130,31 @@ async def get(tx: Tx, member_id: UUID) -> Known:
 
 
 async def locked(tx: Tx, member_id: UUID) -> Member:
-    """Return a member, locked for change; 404 for nobody's id."""
-    member = await members.load(tx, member_id, lock=True)
+    """Return a member, locked for change; ``Refused`` as by ``active``."""
+    return active(await members.load(tx, member_id, lock=True))
+
+
+def active(member: Member | None) -> Member:
+    """Return a member who can be changed: 404 for nobody, 409 naming who took over otherwise."""
     if member is None or member.status == "erased":
         raise _unknown()
+    if member.merged_into is not None:
+        raise departed(member.merged_into)
     return member
+
+
+def departed(into_id: UUID) -> Refused:
+    """Return the refusal of what is asked for a member who was merged into another."""
+    detail = f"This member was merged into {into_id}."
+    return Refused("member_departed", detail, merged_into=str(into_id))
 
 
 async def lookup(tx: Tx, kind: str, value: str, context: LoyaltyContext) -> Known:
     """Return the member who is known by that identifier or external id."""
     if kind == "external_id":
         member = await members.load_by_external_id(tx, value)
+        while member is not None and member.merged_into is not None:
+            member = await members.load(tx, member.merged_into)
     else:
         wanted = _identifier(context, kind, identity.normalise(kind, value))
         member = await members.load_by_identifier(tx, wanted.kind, wanted.hmac)

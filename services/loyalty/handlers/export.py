@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from services.loyalty.context import LoyaltyContext
 from services.loyalty.handlers import enrol, read
 from services.loyalty.handlers.enrol import Known
-from services.loyalty.store import export
+from services.loyalty.store import export, merges
 from shared.db import Tx
 from shared.http.peer import Peer
 
@@ -39,6 +39,7 @@ ABOUT_LISTS = {
     "tiers": "tiers that you reached or lost, when and why",
     "tier_notices": "when you were told that a tier would be lost",
     "devices": "phones whose app shows codes at the till, revoked ones too",
+    "merges": "when another membership of yours became part of this one, or this one of another",
 }
 """By the names of ``store.export.LISTS``."""
 MISSING = """
@@ -123,10 +124,22 @@ class Archive:
         return self._zip.open(entry, "w")
 
 
+async def list_merged(tx: Tx, member_id: UUID) -> Sequence[UUID]:
+    """Return the members whose part belongs into the archive of another."""
+    return await merges.list_merged(tx, member_id)
+
+
 async def add_peers(
-    archive: Archive, member_id: UUID, authorization: str, context: LoyaltyContext
+    archive: Archive,
+    member_id: UUID,
+    authorization: str,
+    context: LoyaltyContext,
+    *,
+    folder: str = "",
 ) -> None:
     """Add what the other services have; the caller's own key says what they may see.
+
+    ``folder`` is where it goes of one who was merged, of whom they need not know anything.
 
     Raises ``Unavailable`` when one of them does not answer, or not as it should: half an archive
     would look like a whole one.
@@ -136,7 +149,7 @@ async def add_peers(
         if peer is None:
             continue
         ask = _Question(peer, f"/v1/members/{member_id}/{part.name}", authorization)
-        if not await _add_part(archive, part, ask):
+        if not await _add_part(archive, part, ask, folder) and not folder:
             archive.add_unknown(part.service)
 
 
@@ -145,14 +158,17 @@ async def add_own(tx: Tx, archive: Archive, member_id: UUID, context: LoyaltyCon
     await export.freeze(tx)
     known = await enrol.get(tx, member_id)
     archive.add("profile.json", "who you are, and what you are recognised by", _profile(known))
+    member_ids = [member_id, *await merges.list_merged(tx, member_id)]
+    if also := [_profile(await enrol.get(tx, one)) for one in member_ids[1:]]:
+        archive.add("merged.json", "memberships that became part of this one", also)
     balance = await read.balance(tx, member_id, context)
     archive.add("balance.json", "your points and your tier", _balance(balance))
-    entries = _entries(tx, member_id, context)
+    entries = _entries(tx, member_ids, context)
     await archive.add_list(
         "entries.json", "every point that came or went, newest first, and why", entries
     )
     for name in export.LISTS:
-        rows = export.stream_rows(tx, name, member_id)
+        rows = export.stream_rows(tx, name, member_ids)
         await archive.add_list(f"{name}.json", ABOUT_LISTS[name], rows)
 
 
@@ -208,9 +224,9 @@ _PAGE = TypeAdapter(_Page)
 _LIMIT: Mapping[str, str] = {"limit": "100"}
 
 
-async def _add_part(archive: Archive, part: Part, ask: _Question) -> bool:
+async def _add_part(archive: Archive, part: Part, ask: _Question, folder: str) -> bool:
     """Add a part; False where the service knows nobody of that id."""
-    name = f"{part.service}/{part.name}.json"
+    name = f"{folder}{part.service}/{part.name}.json"
     if not part.paged:
         found = await ask.once()
         if found is not None:
@@ -223,12 +239,13 @@ async def _add_part(archive: Archive, part: Part, ask: _Question) -> bool:
 
 
 async def _entries(
-    tx: Tx, member_id: UUID, context: LoyaltyContext
+    tx: Tx, member_ids: Sequence[UUID], context: LoyaltyContext
 ) -> AsyncIterator[Sequence[object]]:
-    before: int | None = None
-    while rows := await read.entries(tx, member_id, context, before=before, limit=ENTRIES_AT_ONCE):
-        yield [asdict(row) for row in rows]
-        before = rows[-1].version
+    for one in member_ids:
+        before: int | None = None
+        while rows := await read.entries(tx, one, context, before=before, limit=ENTRIES_AT_ONCE):
+            yield [{"member_id": one, **asdict(row)} for row in rows]
+            before = rows[-1].version
 
 
 def _balance(balance: read.Balance) -> Mapping[str, Any]:

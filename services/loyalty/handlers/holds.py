@@ -13,7 +13,7 @@ from services.loyalty.domain.possession import Claim
 from services.loyalty.domain.postings import Holdings, SpendChange
 from services.loyalty.domain.rewards import Price, Taker
 from services.loyalty.domain.spending import Spend
-from services.loyalty.handlers import announce, books, possession, rewards
+from services.loyalty.handlers import announce, books, enrol, possession, rewards
 from services.loyalty.store import gift_cards, reads, spends
 from services.loyalty.store.lots import list_due
 from shared import ids
@@ -56,6 +56,8 @@ async def open_hold(tx: Tx, wish: Wish, caller: Caller, context: LoyaltyContext)
             # Nobody need wait for the lock to hear that.
             raise _insufficient(account.available)
     members = await books.lock(tx, {member_id}, context)
+    if (merge := members[member_id].merge) is not None:
+        raise enrol.departed(merge.into_id)  # meanwhile
     holdings = (await books.load_holdings(tx, {member_id}))[member_id]
     now = grant_time(holdings, context)
     if wish.reward_id is not None:
@@ -122,7 +124,7 @@ async def get(tx: Tx, spend_id: UUID, caller: Caller) -> Spend:
     """Return a hold; 404 for one that there is not, or that another store asked for."""
     found = (await spends.load(tx, {spend_id})).get(spend_id)
     other_store = caller.role == "terminal" and found and found.store_id != caller.store_id
-    if found is None or other_store or found.is_adjustment:
+    if found is None or other_store or not found.is_hold:
         raise Refused("hold_unknown", "There is no such hold.", status=404)
     return found
 

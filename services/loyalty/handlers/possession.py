@@ -27,12 +27,11 @@ async def prove(tx: Tx, claim: Claim, caller: Caller, context: LoyaltyContext) -
     A code is used up with it, in this transaction: one that is rolled back leaves it good. It
     locks the device's row: lock accounts after it, and the member's row not at all.
 
-    Raises ``Refused``: 404 for an identifier that is not this member's, 403 for a code that is not
-    good, 429 after too many of those. Raises ``Malformed`` for what can not be an identifier.
+    Raises ``Refused``: 409 for a member who was merged, 404 for an identifier that is not this
+    member's, 403 for a code that is not good, 429 after too many of those. Raises ``Malformed`` for
+    what can not be an identifier.
     """
-    member = await members.load(tx, claim.member_id)
-    if member is None or member.status == "erased":
-        raise Refused("member_unknown", "There is no such member.", status=404)
+    enrol.active(await members.load(tx, claim.member_id))
     device_id = None
     if claim.kind == "app_code":
         device_id = await _use_code(tx, claim, caller, context)

@@ -27,6 +27,8 @@ class Balance:
     currency: str
     next_expiry: tuple[datetime, int] | None
     tier: TierView
+    merged_into: UUID | None
+    """Who has the points now; None for all but merged members."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,10 @@ class Entry:
 
 async def balance(tx: Tx, member_id: UUID, context: LoyaltyContext) -> Balance:
     """Return a member's points, tier and next expiry; 404 for nobody's id."""
-    await enrol.get(tx, member_id)
+    known = await enrol.get(tx, member_id)
     programme, now = context.programme, context.clock.now()
     account = await reads.load_account(tx, member_id)
-    counting = (await tier_store.load_counting(tx, {member_id}, since=0)).values()
+    counting = (await tier_store.load_counting(tx, {member_id}, since=0))[member_id].values()
     found = tiers.standing(programme.ladder, counting, now)
     return Balance(
         account=account,
@@ -60,6 +62,7 @@ async def balance(tx: Tx, member_id: UUID, context: LoyaltyContext) -> Balance:
         currency=programme.currency,
         next_expiry=await lots.next_expiry(tx, member_id, now),
         tier=tier_views.view(programme.ladder, found, counting, now),
+        merged_into=known.member.merged_into,
     )
 
 

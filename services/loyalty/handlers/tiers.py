@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain import explain, fold, tier_reviews, tiers
-from services.loyalty.domain.accounts import MemberState
+from services.loyalty.domain.accounts import MemberState, line
 from services.loyalty.domain.fold import Book, ReceiptState
 from services.loyalty.domain.tier_reviews import Cause
 from services.loyalty.handlers import announce, books
@@ -33,7 +33,7 @@ async def review_moved(tx: Tx, book: Book, as_of: datetime) -> None:
         )
         for member_id, event in book.moved.items()
     ]
-    await _review(tx, book, causes)
+    await review(tx, book, causes)
 
 
 async def review_due(tx: Tx, context: LoyaltyContext, *, limit: int = REVIEWED_MAX) -> int:
@@ -51,9 +51,14 @@ async def review_due(tx: Tx, context: LoyaltyContext, *, limit: int = REVIEWED_M
         for member_id, state in members.items()
         if state.tier_review_at is not None and state.tier_review_at <= now
     ]
-    await _review(tx, book, causes)
+    await review(tx, book, causes)
     await announce.on_tiers(tx, book)
     return len(due)
+
+
+def cause(member: MemberState, member_id: UUID, cause_id: UUID, as_of: datetime) -> Cause:
+    """Return that something beside receipts and the clock has changed what a member counts."""
+    return Cause(member_id, cause_id, _not_before(member, as_of), as_of)
 
 
 def _not_before(member: MemberState, as_of: datetime) -> datetime:
@@ -64,7 +69,7 @@ def _not_before(member: MemberState, as_of: datetime) -> datetime:
     return max(as_of, member.tier_at or as_of)
 
 
-async def _review(tx: Tx, book: Book, causes: Sequence[Cause]) -> None:
+async def review(tx: Tx, book: Book, causes: Sequence[Cause]) -> None:
     """Look at members whose accounts are locked, and record what is to be announced of them."""
     if not causes:
         return
@@ -110,9 +115,12 @@ async def _load_disputed(
     }
     if not disputed:
         return {}
-    stored = await store.load_counting(tx, disputed.keys(), since=min(disputed.values()))
-    found: dict[UUID, list[ReceiptState]] = {member_id: [] for member_id in disputed}
-    for receipt in (stored | book.receipts).values():
-        if receipt.member_id is not None and receipt.member_id in found:
-            found[receipt.member_id].append(receipt)
-    return found
+    found = await store.load_counting(tx, disputed.keys(), since=min(disputed.values()))
+    for receipt_id, receipt in book.receipts.items():
+        heirs = line(book.members, receipt.member_id) if receipt.member_id else ()
+        for member_id, own in found.items():
+            if member_id in heirs:
+                own[receipt_id] = receipt
+            else:
+                own.pop(receipt_id, None)
+    return {member_id: list(own.values()) for member_id, own in found.items()}

@@ -1,4 +1,4 @@
-"""Loyalty's tables beside those of the ledger: challenges, awards, referrals."""
+"""Loyalty's tables beside those of the ledger: challenges, awards, referrals, rewards, merges."""
 
 import sqlalchemy as sa
 
@@ -77,3 +77,40 @@ sa.Index(
     referral.c.referred_id,
     postgresql_where=referral.c.state.in_(("waiting", "pending")),
 )
+
+reward_stock = sa.Table(
+    "reward_stock",
+    METADATA,
+    sa.Column("reward_id", sa.Text, primary_key=True),
+    sa.Column("stock", sa.BigInteger, nullable=True),
+    sa.Column("taken", sa.BigInteger, nullable=False, server_default="0"),
+    sa.CheckConstraint("stock >= 0 AND taken >= 0", name="reward_stock_counts"),
+)
+"""Pieces or seats of a reward: how many there are (null: no end), how many holds have one.
+
+``taken`` is the number of rows of ``spend`` that take points for it. Whoever changes it has locked
+the accounts of those members first, then these rows in the order of their ids.
+"""
+
+merge = sa.Table(
+    "merge",
+    METADATA,
+    sa.Column("merge_id", sa.Uuid, primary_key=True),
+    sa.Column("member_id", sa.Uuid, sa.ForeignKey("member.member_id"), nullable=False),
+    sa.Column("into_id", sa.Uuid, sa.ForeignKey("member.member_id"), nullable=False),
+    sa.Column("merged_at", _INSTANT, nullable=False),
+    sa.Column("merged_by", sa.Text, nullable=False),
+    sa.Column("undone_at", _INSTANT, nullable=True),
+    sa.Column("undone_by", sa.Text, nullable=True),
+    sa.CheckConstraint("member_id <> into_id", name="merge_two_members"),
+    sa.CheckConstraint("(undone_at IS NULL) = (undone_by IS NULL)", name="merge_undone"),
+)
+"""Who was merged into whom. Rows are never deleted, and only undoing a merge changes one.
+
+Whoever writes one has locked both accounts. A debt that came with it is a spend of its id.
+"""
+sa.Index(
+    "merge_stands", merge.c.member_id, unique=True, postgresql_where=merge.c.undone_at.is_(None)
+)
+sa.Index("merge_into", merge.c.into_id, postgresql_where=merge.c.undone_at.is_(None))
+sa.Index("merge_member", merge.c.member_id)

@@ -1,6 +1,7 @@
 """Queries of the devices whose apps show codes at the till."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from services.loyalty.domain.appcodes import Device
 from services.loyalty.store.tables import device
 from shared.db import Tx
 
-_FIELDS = tuple(column.name for column in device.c)
+_FIELDS = tuple(field.name for field in fields(Device))
 
 
 async def insert_device(tx: Tx, new: Device) -> bool:

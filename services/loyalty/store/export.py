@@ -6,7 +6,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.loyalty.store.award_tables import award, progress, referral, referral_code
+from services.loyalty.store.award_tables import award, merge, progress, referral, referral_code
 from services.loyalty.store.tables import (
     adjustment,
     device,
@@ -18,7 +18,7 @@ from services.loyalty.store.tables import (
     tier_change,
     tier_notice,
 )
-from shared.db import Tx
+from shared.db import Tx, bulk
 
 ROWS_AT_ONCE = 500
 LISTS: Mapping[str, sa.Table] = {
@@ -35,6 +35,7 @@ LISTS: Mapping[str, sa.Table] = {
     "tiers": tier_change,
     "tier_notices": tier_notice,
     "devices": device,
+    "merges": merge,
 }
 """Tables that go into the archive as they are, by the name of their file."""
 
@@ -45,12 +46,14 @@ async def freeze(tx: Tx) -> None:
 
 
 async def stream_rows(
-    tx: Tx, name: str, member_id: UUID
+    tx: Tx, name: str, member_ids: Sequence[UUID]
 ) -> AsyncGenerator[Sequence[Mapping[str, Any]]]:
-    """Yield a member's rows of ``LISTS[name]``, some at a time, in the order of its key."""
+    """Yield those members' rows of ``LISTS[name]``, some at a time, in the order of its key."""
     table = LISTS[name]
     statement = (
-        sa.select(table).where(table.c.member_id == member_id).order_by(*table.primary_key.columns)
+        sa.select(table)
+        .where(table.c.member_id == sa.any_(bulk.array(sa.Uuid(), member_ids)))
+        .order_by(*table.primary_key.columns)
     )
     rows = await tx.stream(statement, execution_options={"yield_per": ROWS_AT_ONCE})
     async for part in rows.mappings().partitions():

@@ -78,7 +78,8 @@ async def sum_ages(tx: Tx, now: datetime) -> Sequence[int]:
 
 async def load_history(tx: Tx, until: datetime) -> History:
     """Return what became of the lots that ended before ``until``."""
-    points = sa.cast(sa.func.sum(lot.c.points), sa.Numeric)
+    # What has passed to another member ends there.
+    points = sa.cast(sa.func.sum(lot.c.points - lot.c.passed), sa.Numeric)
     by_member = (
         sa.select(
             sa.func.count().label("lots"),
@@ -86,7 +87,7 @@ async def load_history(tx: Tx, until: datetime) -> History:
             # What nobody swept yet has ended all the same.
             sa.func.sum(lot.c.expired + lot.c.remaining).label("expired"),
         )
-        .where(lot.c.expires_at <= until)
+        .where(lot.c.expires_at <= until, lot.c.points > lot.c.passed)
         .group_by(lot.c.member_id)
         .subquery()
     )

@@ -12,7 +12,7 @@ from services.loyalty.store.tables import lot
 from shared.db import Tx, bulk
 
 COLUMNS = ("member_id", "lot_id", "points", "remaining", "activates_at", "expires_at", "active",
-           "expired")  # fmt: skip
+           "expired", "passed")  # fmt: skip
 _ROWS = bulk.Rows("after", {name: lot.c[name].type for name in COLUMNS})
 _UPDATE = (
     lot.update()
@@ -46,6 +46,7 @@ def _values(one: Lot, drawn: Drawn) -> tuple[Any, ...]:
         one.expires_at,
         drawn.active,
         drawn.expired,
+        drawn.passed,
     )
 
 
@@ -61,7 +62,8 @@ async def load_all(
     )
     for row in rows:
         one = Lot(row.member_id, row.lot_id, row.points, row.activates_at, row.expires_at)
-        found[row.member_id][row.lot_id] = one, Drawn(row.active, row.remaining, row.expired)
+        drawn = Drawn(row.active, row.remaining, row.expired, row.passed)
+        found[row.member_id][row.lot_id] = one, drawn
     return found
 
 
@@ -92,7 +94,7 @@ async def list_lots(tx: Tx, member_id: UUID, *, limit: int) -> list[tuple[Lot, D
     return [
         (
             Lot(row.member_id, row.lot_id, row.points, row.activates_at, row.expires_at),
-            Drawn(row.active, row.remaining, row.expired),
+            Drawn(row.active, row.remaining, row.expired, row.passed),
         )
         for row in rows
     ]
@@ -119,7 +121,9 @@ async def next_expiry(tx: Tx, member_id: UUID, after: datetime) -> tuple[datetim
 
 async def list_due(tx: Tx, now: datetime, *, limit: int) -> list[UUID]:
     """Return members of whom a lot begins or ends at ``now`` and is not posted so."""
-    begins = sa.select(lot.c.member_id).where(~lot.c.active, lot.c.activates_at <= now)
+    begins = sa.select(lot.c.member_id).where(
+        ~lot.c.active, lot.c.remaining > 0, lot.c.activates_at <= now
+    )
     ends = sa.select(lot.c.member_id).where(
         lot.c.active, lot.c.remaining > 0, lot.c.expires_at <= now
     )

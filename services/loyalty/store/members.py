@@ -61,6 +61,31 @@ async def load(tx: Tx, member_id: UUID, *, lock: bool = False) -> Member | None:
     return as_member(row) if row else None
 
 
+async def lock_all(tx: Tx, member_ids: Iterable[UUID]) -> dict[UUID, Member]:
+    """Return those members that there are, locked in the order of their ids."""
+    rows = await tx.execute(
+        sa.select(member)
+        .where(member.c.member_id == sa.any_(bulk.array(sa.Uuid(), list(member_ids))))
+        .order_by(member.c.member_id)
+        .with_for_update(key_share=True)
+    )
+    return {row.member_id: as_member(row) for row in rows}
+
+
+async def update_standing(tx: Tx, changed: Member) -> None:
+    """Write status, tier and version of a member that is locked."""
+    await tx.execute(
+        member.update()
+        .values(
+            status=changed.status,
+            merged_into=changed.merged_into,
+            tier=changed.tier,
+            version=changed.version,
+        )
+        .where(member.c.member_id == changed.member_id)
+    )
+
+
 async def load_by_external_id(tx: Tx, external_id: str) -> Member | None:
     """Return the member that another system knows by that id."""
     row = (
@@ -124,6 +149,7 @@ async def erase(tx: Tx, erased: Member) -> None:
         member.update()
         .values(
             status=erased.status,
+            merged_into=erased.merged_into,
             external_id=erased.external_id,
             request_sha256=erased.request_sha256,
         )
@@ -175,4 +201,5 @@ def as_member(row: "sa.Row[Any]") -> Member:
         tier=row.tier,
         request_sha256=row.request_sha256,
         imported=row.imported,
+        merged_into=row.merged_into,
     )

@@ -53,6 +53,8 @@ class AuditReport:
     entries: int
     wrong_hashes: int
     """Entries that do not follow from the one before: changed, dropped or put in between."""
+    wrong_merges: int
+    """Points that merges took from one member and gave to no other, or the other way round."""
     wrong_stock: int
     """Rewards whose stock counts more or fewer pieces as taken than holds have one."""
     accounts: int
@@ -69,13 +71,15 @@ class AuditReport:
     """Members whose lots do not add up to what is available and pending."""
     wrong_receipts: int
     """Members who have something else than was posted for their receipts, opening lots, awards
-    and adjustments, less what they spent, hold and let end."""
+    and adjustments and came with members who were merged into them, less what they spent, hold
+    and let end, and what went to another member so."""
 
     @property
     def ok(self) -> bool:
         """Whether the books close."""
         return not (
             self.wrong_hashes
+            or self.wrong_merges
             or self.wrong_balances
             or self.wrong_heads
             or self.wrong_lots
@@ -93,7 +97,9 @@ AUDIT_ENTRIES = sa.text(r"""
             member_id, '|', version, '|', cause_id, '|', from_account, '|', to_account, '|',
             points, '|', available_after, '|', receipt_id, '|', programme_version, '|',
             (extract(epoch FROM occurred_at) * 1000000)::bigint, '|', explain
-        ), 'UTF8')) OR version <> place)
+        ), 'UTF8')) OR version <> place),
+        abs(coalesce(sum(points) FILTER (WHERE to_account = 'merged'), 0)
+            - coalesce(sum(points) FILTER (WHERE from_account = 'merged'), 0))::bigint
     FROM (
         SELECT *, lag(hash, 1, ''::bytea) OVER chain AS before, row_number() OVER chain AS place
         FROM entry WINDOW chain AS (PARTITION BY member_id ORDER BY version)
@@ -113,7 +119,7 @@ AUDIT_ACCOUNTS = sa.text("""
         FROM entry ORDER BY member_id, version DESC
     ), lots AS (
         SELECT member_id, sum(remaining) FILTER (WHERE active) AS available,
-            sum(remaining) FILTER (WHERE NOT active) AS pending, sum(expired) AS expired
+            sum(remaining) FILTER (WHERE NOT active) AS pending, sum(expired + passed) AS gone
         FROM lot GROUP BY member_id
     ), brought AS (
         SELECT member_id, sum(points) AS points FROM (
@@ -124,6 +130,11 @@ AUDIT_ACCOUNTS = sa.text("""
             SELECT member_id, points FROM adjustment WHERE state = 'posted' AND points > 0
             UNION ALL
             SELECT member_id, points FROM award
+            UNION ALL
+            SELECT into_id, passed FROM merge JOIN lot USING (member_id) WHERE undone_at IS NULL
+            UNION ALL
+            -- A debt that passed is a spend of the merge's id.
+            SELECT merge.member_id, taken FROM merge JOIN spend ON spend_id = merge_id
         ) AS facts GROUP BY member_id
     ), taken AS (
         SELECT member_id, sum(taken) AS points, sum(taken) FILTER (WHERE state = 'held') AS held
@@ -143,7 +154,7 @@ AUDIT_ACCOUNTS = sa.text("""
         count(*) FILTER (WHERE coalesce(lots.available, 0) <> coalesce(account.available, 0)
             OR coalesce(lots.pending, 0) <> coalesce(account.pending, 0)),
         count(*) FILTER (WHERE coalesce(brought.points, 0)
-            - coalesce(taken.points, 0) - coalesce(lots.expired, 0)
+            - coalesce(taken.points, 0) - coalesce(lots.gone, 0)
             <> coalesce(account.available, 0) + coalesce(account.pending, 0)
             - coalesce(account.debt, 0))
     FROM account
@@ -168,7 +179,7 @@ AUDIT_STOCK = sa.text("""
 async def audit(tx: Tx) -> AuditReport:
     """Add up everything: entries against one another, and accounts against the rest."""
     await tx.execute(sa.text(f"SET LOCAL statement_timeout = {AUDIT_TIMEOUT_MS}"))
-    causes, entries, wrong_hashes = (await tx.execute(AUDIT_ENTRIES)).one()
+    causes, entries, wrong_hashes, wrong_merges = (await tx.execute(AUDIT_ENTRIES)).one()
     wrong_stock = await tx.scalar(AUDIT_STOCK) or 0
     accounts = (await tx.execute(AUDIT_ACCOUNTS)).one()
-    return AuditReport(causes, entries, wrong_hashes, wrong_stock, *accounts)
+    return AuditReport(causes, entries, wrong_hashes, wrong_merges, wrong_stock, *accounts)

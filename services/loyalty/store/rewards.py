@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from services.loyalty.domain.stock import Stock
-from services.loyalty.store.tables import reward_stock
+from services.loyalty.store.award_tables import reward_stock
 from shared.db import Tx, bulk
 
 _KEY = reward_stock.c.reward_id

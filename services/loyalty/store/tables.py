@@ -26,7 +26,9 @@ member = sa.Table(
     sa.Column("request_sha256", sa.LargeBinary, nullable=False),
     sa.Column("imported", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("external_id", name="member_external_id"),
+    sa.Column("merged_into", sa.Uuid, sa.ForeignKey("member.member_id"), nullable=True),
     sa.CheckConstraint("status IN ('active', 'merged', 'erased')", name="member_status"),
+    sa.CheckConstraint("(status = 'merged') = (merged_into IS NOT NULL)", name="member_merged"),
 )
 """Who is in the programme. ``tier`` follows the spend, so that ``members`` can announce it."""
 
@@ -38,9 +40,13 @@ identifier = sa.Table(
     sa.Column("member_id", sa.Uuid, sa.ForeignKey("member.member_id"), nullable=False),
     sa.Column("masked", sa.Text, nullable=False),
     sa.Column("added_at", _INSTANT, nullable=False, server_default=_NOW),
+    sa.Column("given_to", sa.Uuid, nullable=True),
     sa.CheckConstraint("kind IN ('card', 'phone', 'email', 'app_id')", name="identifier_kind"),
 )
-"""What a member is recognised by: keyed hashes, never the number itself."""
+"""What a member is recognised by: keyed hashes, never the number itself.
+
+``given_to`` says whose it was before merges; null where that is ``member_id``.
+"""
 sa.Index("identifier_member", identifier.c.member_id)
 
 account = sa.Table(
@@ -58,6 +64,7 @@ account = sa.Table(
     sa.Column("tier", sa.Text, nullable=True),
     sa.Column("tier_at", _INSTANT, nullable=True),
     sa.Column("tier_review_at", _INSTANT, nullable=True),
+    sa.Column("merged_into", sa.Uuid, nullable=True),
     sa.CheckConstraint(
         "available >= 0 AND pending >= 0 AND held >= 0 AND debt >= 0"
         " AND (available = 0 OR debt = 0)",
@@ -70,6 +77,7 @@ account = sa.Table(
 
 ``drawn_at`` is null while every lot of the member is whole: nothing was spent, nothing has ended.
 ``tier`` was announced last, as of ``tier_at``; at ``tier_review_at`` the clock may change it.
+``merged_into`` says whose account is to be locked with it, also of members who were erased since.
 No foreign key, since a purchase may arrive before its member.
 """
 sa.Index(
@@ -117,17 +125,20 @@ lot = sa.Table(
     sa.Column("expires_at", _INSTANT, nullable=True),
     sa.Column("active", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("expired", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("passed", sa.BigInteger, nullable=False, server_default="0"),
     sa.CheckConstraint(
-        "points > 0 AND remaining >= 0 AND expired >= 0 AND remaining + expired <= points"
-        " AND (active OR remaining = points)",
+        "points > 0 AND remaining >= 0 AND expired >= 0 AND passed >= 0"
+        " AND remaining + expired + passed <= points"
+        " AND (active OR remaining + passed = points)",
         name="lot_remaining",
     ),
 )
 """Points earned together, with one end (null: none). A lot from a receipt has the receipt's id.
 
-``active`` says whether its points are posted as available, or still as pending.
+``active`` says whether its points are posted as available, or still as pending; ``passed`` are
+with the member who took over, in a lot of their own.
 """
-sa.Index("lot_begins", lot.c.activates_at, postgresql_where=~lot.c.active)
+sa.Index("lot_begins", lot.c.activates_at, postgresql_where=~lot.c.active & (lot.c.remaining > 0))
 sa.Index("lot_ends", lot.c.expires_at, postgresql_where=lot.c.active & (lot.c.remaining > 0))
 
 spend = sa.Table(
@@ -221,7 +232,8 @@ qualifying_spend = sa.Table(
 """What counts towards a tier, by period of the programme's time zone: net, and what came back.
 
 ``year`` is the calendar year or, where the window rolls, the month as months since the year 0. The
-amounts are minor units or visits, as the programme measures. All is a sum over ``receipt``.
+amounts are minor units or visits, as the programme measures. All is a sum over ``receipt``, with
+that of the members who were merged into this one, which they keep as well.
 """
 
 tier_change = sa.Table(
@@ -339,6 +351,7 @@ device = sa.Table(
     sa.Column("revoked_at", _INSTANT, nullable=True),
     sa.Column("last_step", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("last_used_at", _INSTANT, nullable=True),
+    sa.Column("given_to", sa.Uuid, nullable=True),
     sa.UniqueConstraint("number", name="device_number"),
     sa.CheckConstraint(
         "number BETWEEN 10000000 AND 99999999", name="device_number_has_eight_digits"
@@ -385,16 +398,3 @@ Whoever writes one has locked its member's account. What is posted is a lot or a
 """
 sa.Index("adjustment_by_state", adjustment.c.state, adjustment.c.adjustment_id)
 sa.Index("adjustment_member", adjustment.c.member_id)
-reward_stock = sa.Table(
-    "reward_stock",
-    METADATA,
-    sa.Column("reward_id", sa.Text, primary_key=True),
-    sa.Column("stock", sa.BigInteger, nullable=True),
-    sa.Column("taken", sa.BigInteger, nullable=False, server_default="0"),
-    sa.CheckConstraint("stock >= 0 AND taken >= 0", name="reward_stock_counts"),
-)
-"""Pieces or seats of a reward: how many there are (null: no end), how many holds have one.
-
-``taken`` is the number of rows of ``spend`` that take points for it. Whoever changes it has locked
-the accounts of those members first, then these rows in the order of their ids.
-"""

@@ -12,6 +12,7 @@ from services.loyalty.domain.accounts import MemberState
 from services.loyalty.domain.fold import ReceiptState
 from services.loyalty.domain.ladder import read_returns
 from services.loyalty.domain.tier_reviews import TierChange, TierNotice
+from services.loyalty.store.award_tables import merge
 from services.loyalty.store.tables import account, receipt, tier_change, tier_notice
 from shared.db import Tx, bulk
 
@@ -31,35 +32,46 @@ async def list_due(tx: Tx, now: datetime, *, limit: int) -> Sequence[UUID]:
 
 async def load_counting(
     tx: Tx, member_ids: Collection[UUID], *, since: int
-) -> dict[UUID, ReceiptState]:
-    """Return the receipts of members that count, or once did, in period ``since`` or later.
+) -> dict[UUID, dict[UUID, ReceiptState]]:
+    """Return by member the receipts that count, or once did, in period ``since`` or later.
 
-    Of each only what counts is filled in. Whoever writes a receipt holds its member's account.
+    Those of members who were merged into one count for that one, too. Of each only what counts
+    is filled in. Whoever writes a receipt holds its member's account.
     """
+    asked = sa.func.unnest(bulk.array(sa.Uuid(), list(member_ids))).column_valued("asked")
+    # Each with all whose receipts count for them.
+    own = sa.select(asked.label("heir_id"), asked.label("member_id")).cte("own", recursive=True)
+    own = own.union(
+        sa.select(own.c.heir_id, merge.c.member_id)
+        .join(merge, merge.c.into_id == own.c.member_id)
+        .where(merge.c.undone_at.is_(None))
+    )
     rows = await tx.execute(
         sa.select(
+            own.c.heir_id,
             receipt.c.receipt_id,
             receipt.c.member_id,
             receipt.c.qualifying_minor,
             receipt.c.year,
             receipt.c.occurred_at,
             receipt.c.returns,
-        ).where(
-            receipt.c.member_id == sa.any_(bulk.array(sa.Uuid(), list(member_ids))),
+        )
+        .join(own, own.c.member_id == receipt.c.member_id)
+        .where(
             receipt.c.year >= since,
             (receipt.c.qualifying_minor > 0) | receipt.c.returns.is_not(None),
         )
     )
-    return {
-        receipt_id: ReceiptState(
+    found: dict[UUID, dict[UUID, ReceiptState]] = {one: {} for one in member_ids}
+    for heir_id, receipt_id, member_id, qualifying_minor, year, occurred_at, returns in rows:
+        found[heir_id][receipt_id] = ReceiptState(
             member_id,
             qualifying_minor=qualifying_minor,
             year=year,
             occurred_at=occurred_at,
             returns=read_returns(returns) if returns else (),
         )
-        for receipt_id, member_id, qualifying_minor, year, occurred_at, returns in rows
-    }
+    return found
 
 
 async def update_reviewed(tx: Tx, members: Mapping[UUID, MemberState]) -> None:

@@ -56,6 +56,7 @@ async def test_a_new_member_has_nothing_yet(desk: Desk) -> None:
             "spend_this_year_minor": 0,
             "spend_previous_year_minor": 0,
         },
+        "merged_into": None,
         "as_of_event_time": None,
     }
 

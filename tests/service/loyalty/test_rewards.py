@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from services.loyalty.domain.rewards import Limit, Reward
-from services.loyalty.store import tables
+from services.loyalty.store import award_tables, tables
 from shared.contracts.loyalty import PointsRestored, PointsSpent
 from shared.contracts.purchases import ReturnedLine
 from tests import builders
@@ -338,7 +338,7 @@ async def test_points_or_a_reward_and_not_both_or_neither(till: Till) -> None:
     assert code(await till.take("no-such")) == (404, "reward_unknown")
     assert code(await put_stock(till.desk, "no-such", 1)) == (404, "reward_unknown")
     assert code(await put_stock(till.desk, "tote", -1)) == (422, "invalid_request")
-    assert await till.desk.rows(tables.reward_stock) == []
+    assert await till.desk.rows(award_tables.reward_stock) == []
     assert await till.has() == (1_000, 0, 0, 0)
 
 
@@ -353,13 +353,13 @@ async def test_a_member_who_has_left_or_is_only_recognised_takes_nothing(till: T
     async with till.desk.client("staff") as office:
         await office.post(f"/v1/members/{till.member_id}:erase")
     assert code(await till.take("tote")) == (404, "member_unknown")
-    assert await till.desk.rows(tables.reward_stock) == []
+    assert await till.desk.rows(award_tables.reward_stock) == []
 
 
 async def test_the_audit_finds_a_stock_that_was_changed_by_hand(till: Till) -> None:
     await till.taken("tote")
     async with till.desk.db.transaction() as tx:
-        await tx.execute(tables.reward_stock.update().values(taken=2))
+        await tx.execute(award_tables.reward_stock.update().values(taken=2))
 
     report = await till.desk.audit()
 
