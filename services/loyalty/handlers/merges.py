@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
@@ -17,6 +18,8 @@ from shared import ids
 from shared.auth import Caller
 from shared.db import Tx, outbox
 from shared.errors import Malformed, Refused
+
+AN_INSTANT = timedelta(microseconds=1)
 
 
 async def merge(
@@ -42,8 +45,8 @@ async def merge(
     for one in (member_id, into_id):
         enrol.active(known[one])
     holdings = await books.load_holdings(tx, known)
-    # Not before anything that was granted: what is granted to them is granted before.
-    now = max(holds.grant_time(held, context) for held in holdings.values())
+    # After all that was granted: it was granted on what each of them had.
+    now = max(holds.grant_time(held, context) for held in holdings.values()) + AN_INSTANT
     new = Merge(ids.new_id(), member_id, into_id, now, caller.key_id)
     members[member_id].merge = new
     await store.append(tx, new)
