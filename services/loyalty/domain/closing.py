@@ -13,7 +13,7 @@ from uuid import UUID
 
 from services.loyalty.domain import lots, spending
 from services.loyalty.domain.accounts import MemberState, line
-from services.loyalty.domain.fold import Book, Change, LotChanges, ReceiptEvent, lot_changes
+from services.loyalty.domain.fold import Book, Change, ReceiptEvent
 from services.loyalty.domain.lots import Lot
 from services.loyalty.domain.postings import (
     Closing,
@@ -57,6 +57,34 @@ def name_holds(
                 states[hold.spend_id] = hold
                 captured[hold.receipt_id].add(hold.spend_id)
                 changes.append(SpendChange(before, hold, event.id, event.time))
+    return changes
+
+
+@dataclass(slots=True)
+class LotChanges:
+    """What a batch makes of the lots of its receipts."""
+
+    new: list[Lot] = field(default_factory=list[Lot])
+    changed: list[Lot] = field(default_factory=list[Lot])
+    gone: list[tuple[UUID, UUID]] = field(default_factory=list[tuple[UUID, UUID]])
+    """(member_id, lot_id)"""
+
+
+def lot_changes(book: Book) -> LotChanges:
+    """Compare receipts as loaded with receipts as folded: one lot for each that is worth points."""
+    changes = LotChanges()
+    for receipt_id, now in book.receipts.items():
+        was = book.loaded.get(receipt_id)
+        if was is now:
+            continue
+        had = was.member_id if was is not None and was.posted else None
+        has = now.member_id if now.posted else None
+        if had is not None and had != has:
+            changes.gone.append((had, receipt_id))
+        if has is not None and now.begins_at is not None:
+            expires_at = now.expires_at(book.programme.time_zone)
+            lot = Lot(has, receipt_id, now.posted, now.begins_at, expires_at)
+            (changes.changed if had == has else changes.new).append(lot)
     return changes
 
 

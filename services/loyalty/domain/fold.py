@@ -18,7 +18,6 @@ from services.loyalty.domain import settle, tier_reviews
 from services.loyalty.domain.accounts import MemberState, line
 from services.loyalty.domain.caps import Cap, Claim, Grant, Period
 from services.loyalty.domain.ladder import Returns
-from services.loyalty.domain.lots import Lot
 from services.loyalty.domain.programme import Programme, Version
 from services.loyalty.domain.receipts import RevisedLine
 from services.loyalty.domain.settle import Settlement
@@ -206,16 +205,6 @@ class Change(NamedTuple):
 
 
 @dataclass(slots=True)
-class LotChanges:
-    """What a batch makes of the lots of its receipts."""
-
-    new: list[Lot] = field(default_factory=list[Lot])
-    changed: list[Lot] = field(default_factory=list[Lot])
-    gone: list[tuple[UUID, UUID]] = field(default_factory=list[tuple[UUID, UUID]])
-    """(member_id, lot_id)"""
-
-
-@dataclass(slots=True)
 class Book:
     """The working copy of one batch.
 
@@ -378,21 +367,3 @@ def _credit(book: Book, event: ReceiptEvent, before: ReceiptState, after: Receip
         has = after if member_id in gaining else nothing
         if tier_reviews.count(book.programme.ladder, book.members[member_id], had, has):
             book.moved[member_id] = event
-
-
-def lot_changes(book: Book) -> LotChanges:
-    """Compare receipts as loaded with receipts as folded: one lot for each that is worth points."""
-    changes = LotChanges()
-    for receipt_id, now in book.receipts.items():
-        was = book.loaded.get(receipt_id)
-        if was is now:
-            continue
-        had = was.member_id if was is not None and was.posted else None
-        has = now.member_id if now.posted else None
-        if had is not None and had != has:
-            changes.gone.append((had, receipt_id))
-        if has is not None and now.begins_at is not None:
-            expires_at = now.expires_at(book.programme.time_zone)
-            lot = Lot(has, receipt_id, now.posted, now.begins_at, expires_at)
-            (changes.changed if had == has else changes.new).append(lot)
-    return changes

@@ -126,6 +126,27 @@ async def test_the_archive_has_all_that_the_services_know(
     )
 
 
+async def test_the_archive_has_the_part_of_who_was_merged_into_the_member(desk: Desk) -> None:
+    def offers(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"path": request.url.path, "data": [], "next_cursor": None})
+
+    with_peers(desk, offers=offers)
+    async with desk.client("admin") as client:
+        ann, ben = [await enrol(client, f"984000123{last}") for last in (4, 5)]
+        await desk.apply(builders.purchase_recorded(member_id=UUID(ann)))
+        merged = await client.post(
+            f"/v1/members/{ann}:merge", json={"into": ben}, headers={"Idempotency-Key": "k"}
+        )
+        assert merged.status_code == 200, merged.text
+        files = read(await client.get(f"/v1/members/{ben}/export"))
+
+    assert [one["member_id"] for one in files["merged.json"]] == [ann]
+    assert [one["member_id"] for one in files["merges.json"]] == [ann]
+    assert {one["member_id"] for one in files["entries.json"]} == {ann, ben}
+    assert [one["member_id"] for one in files["receipts.json"]] == [ann]
+    assert files[f"merged/{ann}/offers/profile.json"]["path"].startswith(f"/v1/members/{ann}/")
+
+
 async def test_lists_longer_than_a_page_are_whole(desk: Desk) -> None:
     def offers(request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/profile"):
