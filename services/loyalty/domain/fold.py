@@ -358,6 +358,13 @@ def _apply(book: Book, change: Change) -> None:
 
 def _credit(book: Book, event: ReceiptEvent, before: ReceiptState, after: ReceiptState) -> None:
     """Count what a receipt qualifies for, also for whoever took over from its member."""
+    owner_id = after.member_id
+    if owner_id is not None and before.member_id in (None, owner_id):
+        owner = book.members[owner_id]
+        if owner.merge is None:  # as nearly always
+            if _count_spend(owner, before, after):
+                _review_tier(book, owner, event, owner_id)
+            return
     nothing = ReceiptState()
     losing = line(book.members, before.member_id) if before.member_id else []
     gaining = line(book.members, after.member_id) if after.member_id else []
