@@ -176,3 +176,13 @@ def test_any_order_duplication_and_batching_gives_the_same_standing(
 
 def _without_since(found: Standing) -> tuple[Any, ...]:
     return (found.level, found.carried, found.falls_at, found.falls_to, found.looked_at_again)
+
+
+def test_two_months_together_reach_what_neither_reaches_alone() -> None:
+    programme = programmes.small(programmes.version(since=EPOCH), policy=ROLLING)
+    ledger = Ledger(programme, now=day("2026-03-01"))
+
+    for history in events([Sold("2026-01-10", 60), Sold("2026-02-10", 60)], frozenset()):
+        ledger.apply(history)
+
+    assert ledger.members[ANN].tier == "Silver"
