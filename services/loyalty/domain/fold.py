@@ -362,8 +362,8 @@ def _credit(book: Book, event: ReceiptEvent, before: ReceiptState, after: Receip
     if owner_id is not None and before.member_id in (None, owner_id):
         owner = book.members[owner_id]
         if owner.merge is None:  # as nearly always
-            if _count_spend(owner, before, after):
-                _review_tier(book, owner, event, owner_id)
+            if tier_reviews.count(book.programme.ladder, owner, before, after):
+                book.moved[owner_id] = event
             return
     nothing = ReceiptState()
     losing = line(book.members, before.member_id) if before.member_id else []

@@ -91,7 +91,7 @@ async def price(
     The member's account is locked, so that what they have taken stays as it is. Raises
     ``Refused``: 404 for a reward that there is not, 409 for one that is not for them now.
     """
-    await _must_be_active(tx, member_id)
+    enrol.active(await members.load(tx, member_id))
     programme = await context.rules.follow(tx)
     version = programme.in_force(taker.now)
     reward = version.reward(reward_id) if version else None
@@ -124,14 +124,6 @@ async def set_stock(tx: Tx, reward_id: str, pieces: int | None, context: Loyalty
     if not any(version.reward(reward_id) for version in programme.versions):
         raise _unknown()
     return await store.set_stock(tx, reward_id, pieces)
-
-
-async def _must_be_active(tx: Tx, member_id: UUID) -> None:
-    member = await members.load(tx, member_id)
-    if member is None or member.status == "erased":
-        raise Refused("member_unknown", "There is no such member.", status=404)
-    if member.status != "active":
-        raise Refused("member_departed", f"This member is {member.status}.")
 
 
 def _refused(hindrance: Hindrance) -> Refused:

@@ -12,7 +12,7 @@ import pytest_asyncio
 import sqlalchemy as sa
 
 from services.loyalty.handlers import merges
-from services.loyalty.store import tables
+from services.loyalty.store import award_tables, tables
 from shared.auth import Caller
 from shared.contracts.loyalty import PointsMerged, TierChanged
 from shared.contracts.members import MemberChanged
@@ -313,7 +313,7 @@ async def test_a_merge_that_dies_in_the_middle_has_changed_nothing(office: Offic
 
     assert await office.has(ann, ben) == [(500, 0, 0, 0), (0, 0, 0, 0)]
     assert await office.who_has(ann) == ann
-    assert await office.desk.rows(tables.merge) == []
+    assert await office.desk.rows(award_tables.merge) == []
 
 
 async def waiting(office: Office) -> int:
