@@ -143,6 +143,19 @@ class Passage(Contract):
     """In words a member understands."""
 
 
+class WriteOff(Contract):
+    """Points that were taken and not there, which the shop bears; and the balance after it."""
+
+    member_id: UUID
+    """Whose account."""
+    points: Points
+    """What the member need not repay; negative where late points serve it after all."""
+    available: Points
+    """The member's spendable balance right after."""
+    explain: str
+    """In words a member understands."""
+
+
 class TierMovement(Contract):
     """A member moved between tiers."""
 
@@ -242,6 +255,13 @@ class PointsMerged(Event):
     data: Passage
 
 
+class PointsWrittenOff(Event):
+    """The shop bears what a member took and did not have."""
+
+    type: Literal["points.written_off.v1"] = "points.written_off.v1"
+    data: WriteOff
+
+
 class TierChanged(Event):
     """A member's tier changed."""
 
@@ -266,6 +286,7 @@ LoyaltyEvent = (
     | PointsAdjusted
     | PointsAwarded
     | PointsMerged
+    | PointsWrittenOff
     | TierChanged
     | TierNoticed
 )

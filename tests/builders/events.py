@@ -30,11 +30,13 @@ from shared.contracts.loyalty import (
     PointsRestored,
     PointsReturned,
     PointsSpent,
+    PointsWrittenOff,
     Spending,
     TierChanged,
     TierMovement,
     TierNoticed,
     TierWarning,
+    WriteOff,
 )
 from shared.contracts.members import (
     MemberChanged,
@@ -228,6 +230,17 @@ def points_merged(**overrides: Any) -> PointsMerged:
         "explain": "Taken over from another membership: 300 points.",
     }
     return made.event(PointsMerged, Passage, state, overrides)
+
+
+def points_written_off(**overrides: Any) -> PointsWrittenOff:
+    """Build 50 points that the shop bears."""
+    state = {
+        "member_id": MEMBER,
+        "points": 50,
+        "available": 0,
+        "explain": "There were not as many; the shop bears the rest: 50 points.",
+    }
+    return made.event(PointsWrittenOff, WriteOff, state, overrides)
 
 
 def tier_changed(**overrides: Any) -> TierChanged:

@@ -36,7 +36,7 @@ REDEEMED = "redeemed"
 BREAKAGE = "breakage"
 """The programme's account: what ended unspent."""
 LOSS = "loss"
-"""The programme's account: debts that it bears."""
+"""The programme's account: what members took and no points of theirs served, if it bears that."""
 ADJUSTED = "adjusted"
 """The programme's account: what was corrected by hand."""
 MERGED = "merged"
@@ -83,6 +83,8 @@ class MemberState:
     """As of when it was announced; None for never."""
     tier_review_at: datetime | None = None
     """When the clock alone may change it."""
+    lost: int = 0
+    """Positive: what the programme bears of what the member took; never repaid."""
     returned: dict[int, int] = field(default_factory=dict[int, int])
     """By period: what counted until it came back; only where something did."""
     counted: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
@@ -149,6 +151,11 @@ class MemberState:
         """Give up the reservation of points."""
         self.held -= points
         return self.give(HELD, points)
+
+    def bear(self, points: int) -> list[Leg]:
+        """Let the programme bear points that were taken; negative gives them back to it."""
+        self.lost += points
+        return self.give(LOSS, points) if points > 0 else self.take(LOSS, -points)
 
     def capture(self, points: int) -> list[Leg]:
         """Spend points that were held."""

@@ -137,10 +137,12 @@ def _is_drawn(member: MemberState) -> bool:
 
 def close(batch: Batch, holdings: Mapping[UUID, Holdings]) -> Closing:
     """Post everything to the accounts; ``holdings`` of the members that need it, at least."""
-    members = batch.book.members
+    members, programme = batch.book.members, batch.book.programme
     closing = Closing()
     plain = _Plain(members, closing, batch.as_of)
-    apart = {one: Redraw(members[one], held, batch.as_of) for one, held in holdings.items()}
+    apart = {
+        one: Redraw(members[one], held, batch.as_of, programme) for one, held in holdings.items()
+    }
     for lot in batch.lots.new:
         apart.get(lot.member_id, plain).begin(lot)
     for lot in batch.lots.changed:

@@ -31,6 +31,7 @@ _BECAUSE: dict[str, str] = {
     "adjustment": "Corrected by hand",
     "merged_away": "Moved to the membership that took over",
     "merged_in": "Taken over from another membership",
+    "loss": "There were not as many; the shop bears the rest",
 }
 _BACK: dict[str, str] = {
     "merged_away": "Back from the membership that had taken over",
@@ -40,6 +41,15 @@ _BACK: dict[str, str] = {
 
 _LOST = "Not deserved any more"
 _FEWER_ENDED = "Fewer points have ended than it seemed"
+_LESS_BORNE = "There were more than it seemed; the shop bears less"
+_OTHER_WAY: dict[tuple[Why, bool], str] = {
+    ("expiry", True): _FEWER_ENDED,
+    ("loss", False): _LESS_BORNE,
+    ("capture", True): _BECAUSE["release"],  # what a capture in part leaves of the hold
+    ("merged_away", True): _BACK["merged_away"],
+    ("merged_in", False): _BACK["merged_in"],
+}
+"""Words for what goes the way that is unusual for its cause; True gives to the member."""
 
 
 def money(minor: int, programme: Programme) -> str:
@@ -79,6 +89,8 @@ def move_in_short(move: Move, programme: Programme) -> str:
         return f"{_BECAUSE[move.why]}: {moved} points, worth {worth}."
     if move.why == "expiry" and move.points > 0:
         return f"{_FEWER_ENDED}: {moved} points are back."
+    if move.why == "loss" and move.points < 0:
+        return f"{_LESS_BORNE}: {moved} points."
     return f"{_BECAUSE[move.why]}: {moved} points."
 
 
@@ -190,7 +202,7 @@ def explain(
             else _of_reward(recorded.reward, version)
             + _words_of_move(recorded, points, moved, version)
         )
-        + (_owed(moved) if recorded.why != "merged_away" else ""),
+        + ("" if recorded.why in {"merged_away", "loss"} else _owed(moved)),
         why=recorded.why,
         programme_version=version_name,
         worth=recorded.worth,
@@ -233,20 +245,23 @@ def _words_of_move(
 ) -> str:
     if recorded.reason is not None:
         return _corrected(points, recorded.reason)
-    because = _BECAUSE.get(recorded.why, recorded.why)
-    if recorded.rule is not None:
-        because = _awarded(points, recorded.rule, version)
-    if recorded.why == "hold" and recorded.reward is not None:
-        because = "Reserved"
-    if recorded.why == "expiry" and points > 0:
-        because = _FEWER_ENDED
+    because = _because(recorded, points, version)
     if recorded.why == "merged_away" and moved and DEBT in moved[:2]:
-        return f"{because if points > 0 else _BACK[recorded.why]}: a debt of {moved[2]} points."
-    if (recorded.why, points > 0) in {("merged_away", True), ("merged_in", False)} and points:
-        because = _BACK[recorded.why]
-    if recorded.why == "capture" and points > 0:
-        because = _BECAUSE["release"]  # what a capture in part leaves of the hold
+        because = _BECAUSE[recorded.why] if points > 0 else _BACK[recorded.why]
+        return f"{because}: a debt of {moved[2]} points."
     return f"{because}: {moved[2] if moved else abs(points)} points."
+
+
+def _because(recorded: Recorded, points: int, version: Version | None) -> str:
+    """Return why points moved; which way they went decides between two words for it."""
+    why = recorded.why
+    if recorded.rule is not None:
+        return _awarded(points, recorded.rule, version)
+    if why == "hold" and recorded.reward is not None:
+        return "Reserved"
+    if points and (why, points > 0) in _OTHER_WAY:
+        return _OTHER_WAY[why, points > 0]
+    return _BECAUSE.get(why, why)
 
 
 def _of_reward(reward_id: str | None, version: Version | None) -> str:

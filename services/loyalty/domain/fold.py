@@ -44,6 +44,7 @@ Why = Literal[
     "award",
     "merged_away",
     "merged_in",
+    "loss",
 ]
 
 _WHY: dict[str, Why] = {

@@ -52,6 +52,7 @@ _TAKES: Mapping[str, Kind] = {
     BREAKAGE: "expired",
     ADJUSTED: "adjusted_down",
     MERGED: "merged",
+    LOSS: "written_off",
 }
 """And if the account gets them from a member."""
 

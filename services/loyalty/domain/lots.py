@@ -2,8 +2,9 @@
 
 A lot is points earned together, with one beginning and one end. A spend takes the points that end
 first, of those that can be spent at its time. What no lot can serve is owed, and taken from the
-next lot that begins. Nothing else decides: neither the order in which facts arrived nor what was
-drawn from which lot before, so a spend that is undone gives its points back with their old end.
+next lot that begins; or it is lost, and no later lot pays for it. Nothing else decides: neither
+the order in which facts arrived nor what was drawn from which lot before, so a spend that is undone
+gives its points back with their old end.
 """
 
 import heapq
@@ -44,6 +45,8 @@ class Take(NamedTuple):
     at: datetime
     spend_id: UUID
     points: int
+    forgiven: bool = False
+    """Whether what no lot can serve is lost to the programme instead of owed."""
 
 
 def whole(lot: Lot, *, active: bool) -> Drawn:
@@ -61,8 +64,8 @@ def pass_on(drawn: Mapping[UUID, Drawn]) -> dict[UUID, Drawn]:
 
 def draw(
     lots: Iterable[Lot], takes: Iterable[Take], as_of: datetime
-) -> tuple[dict[UUID, Drawn], int]:
-    """Return what has become of each lot at ``as_of``, and the points that are owed then.
+) -> tuple[dict[UUID, Drawn], int, int]:
+    """Return what has become of each lot at ``as_of``, and the points owed and lost by then.
 
     Points of a lot can be spent from its beginning until just before its end; at one instant
     lots begin first. Ties are decided by id, so that the same facts always draw the same.
@@ -81,14 +84,14 @@ def draw(
         at += 1
     open_lots.end(as_of, drawn)
     drawn.update((lot.lot_id, whole(lot, active=False)) for lot in beginnings[at:])
-    return drawn, open_lots.owed
+    return drawn, open_lots.owed, open_lots.lost
 
 
 class _Open:
     """The lots that have something left, the next to end first."""
 
     def __init__(self) -> None:
-        self.owed = 0
+        self.owed = self.lost = 0
         self._queue: list[tuple[datetime, datetime, int, UUID]] = []
 
     def begin(self, lot: Lot, drawn: dict[UUID, Drawn]) -> None:
@@ -112,7 +115,10 @@ class _Open:
             wanted -= taken
             if taken == left:
                 heapq.heappop(self._queue)
-        self.owed += wanted
+        if take.forgiven:
+            self.lost += wanted
+        else:
+            self.owed += wanted
 
     def end(self, at: datetime, drawn: dict[UUID, Drawn]) -> None:
         while self._queue and self._queue[0][0] <= at:

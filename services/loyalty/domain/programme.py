@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from services.loyalty.domain.bonuses import Bonus
@@ -14,6 +15,8 @@ from services.loyalty.domain.lookups import Lookups
 from services.loyalty.domain.occasions import Birthday, Referral
 from services.loyalty.domain.rewards import Reward
 from services.loyalty.domain.terms import Expiry, Pending
+
+Shortfall = Literal["debt", "down_to_zero"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,9 @@ class Version:
     caps: tuple[Cap, ...] = ()
     pending: Pending | None = None
     """What points wait for; None where they can be spent at once."""
+    shortfall: Shortfall = "debt"
+    """What becomes of points that were taken and turn out not to be there: a debt of the member,
+    or a loss of the programme, which leaves the member with nothing."""
     challenges: tuple[Challenge, ...] = ()
     birthday: Birthday | None = None
     referral: Referral | None = None
@@ -138,6 +144,11 @@ class Programme:
             if version.effective_from <= at:
                 return version
         return None
+
+    def forgives(self, at: datetime) -> bool:
+        """Whether the programme bears what lacks of points that were taken at ``at``."""
+        version = self.in_force(at)
+        return version is not None and version.shortfall == "down_to_zero"
 
     def value_minor(self, points: int) -> int:
         """Return what ``points`` are worth in minor units, rounded down."""

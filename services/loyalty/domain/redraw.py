@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.loyalty.domain import lots
+from services.loyalty.domain import drawing, lots
 from services.loyalty.domain.accounts import BREAKAGE, Leg, MemberState
+from services.loyalty.domain.drawing import Drawing
 from services.loyalty.domain.fold import Change, Why
 from services.loyalty.domain.lots import Drawn, Lot
 from services.loyalty.domain.passing import Passed, Passing, take_over
@@ -20,14 +21,18 @@ from services.loyalty.domain.postings import (
     post_gift,
     post_spend,
 )
+from services.loyalty.domain.programme import Programme
 from shared import ids
 
 
 class Redraw:
     """A member whose lots are drawn anew, from all that there are and all that takes from them."""
 
-    def __init__(self, member: MemberState, held: Holdings, as_of: datetime) -> None:
+    def __init__(
+        self, member: MemberState, held: Holdings, as_of: datetime, programme: Programme
+    ) -> None:
         self._member = member
+        self._programme = programme
         self._wanted = {lot_id: lot for lot_id, (lot, _) in held.lots.items()}
         self._changes: list[Change] = []
         self._gifts: list[Gift] = []
@@ -86,12 +91,12 @@ class Redraw:
         Returns what passes to the member who took over, if there is one.
         """
         member, taking, passing = self._member, self._taking.values(), self._passing
-        drawn, owed = lots.draw(
-            self._wanted.values(), [one.take() for one in taking if one.taken], self._as_of
-        )
+        found = drawing.draw(self._wanted.values(), taking, self._programme, self._as_of)
         passes_debt = 0
         if self._merged:
-            drawn, passes_debt, owed = lots.pass_on(drawn), owed, 0
+            passes_debt = found.owed
+            found = Drawing(lots.pass_on(found.drawn), 0, found.lost)
+        drawn = found.drawn
         entries = closing.entries
         if passing:
             passing.draw(self._wanted, drawn, passes_debt)
@@ -113,12 +118,13 @@ class Redraw:
         entries += self._begun(drawn)
         entries += self._spent(more=True)
         entries += self._ended(drawn, 1)
+        entries += self._borne(found.lost - member.lost)
         if passing:
             entries += passing.out()
         self._write_lots(drawn, closing.lots)
         if any(one.taken for one in taking) or any(one.expired for one in drawn.values()):
             member.drawn_at = self._as_of
-        _must_agree(member, drawn, owed)
+        _must_agree(member, found)
         return passing.passed() if passing else None
 
     def _spent(self, *, more: bool) -> Iterator[Move]:
@@ -164,6 +170,20 @@ class Redraw:
             )
             yield self._of_lot(lot, "activation", 0, legs)
 
+    def _borne(self, points: int) -> Iterator[Move]:
+        """Post what more the programme bears; negative where late points serve it after all."""
+        if points:
+            member_id = next(iter(self._taking.values())).member_id
+            yield Move(
+                member_id=member_id,
+                cause_id=ids.derived_id(member_id, "loss", self._member.version),
+                occurred_at=self._as_of,
+                why="loss",
+                about=member_id,
+                points=points,
+                legs=self._member.bear(points),
+            )
+
     def _of_lot(self, lot: Lot, why: Why, points: int, legs: Sequence[Leg]) -> Move:
         at = lot.expires_at if why == "expiry" else lot.activates_at
         return Move(
@@ -193,10 +213,11 @@ def _takes_more(spend: SpendChange) -> bool:
     return spend.after.taken > (spend.before.taken if spend.before else 0)
 
 
-def _must_agree(member: MemberState, drawn: Mapping[UUID, Drawn], owed: int) -> None:
+def _must_agree(member: MemberState, found: Drawing) -> None:
     """Hold the accounts to the lots; ``AssertionError`` is a bug, and nothing is written."""
-    available = sum(one.remaining for one in drawn.values() if one.active)
-    pending = sum(one.remaining for one in drawn.values() if not one.active)
-    if (member.available, member.pending, member.debt) != (available, pending, owed):
-        message = f"accounts {member} do not agree with lots: {available}, {pending}, {owed}"
+    available = sum(one.remaining for one in found.drawn.values() if one.active)
+    pending = sum(one.remaining for one in found.drawn.values() if not one.active)
+    wanted = available, pending, found.owed, found.lost
+    if (member.available, member.pending, member.debt, member.lost) != wanted:
+        message = f"accounts {member} do not agree with lots: {wanted}"
         raise AssertionError(message)

@@ -73,9 +73,9 @@ class Spend:
         """Whether a till or an app asked for it."""
         return self.identified_by not in {ADJUSTMENT, MERGE}
 
-    def take(self) -> Take:
+    def take(self, *, forgiven: bool) -> Take:
         """Return what it takes from the member's lots."""
-        return Take(self.at, self.spend_id, self.taken)
+        return Take(self.at, self.spend_id, self.taken, forgiven)
 
 
 class NamingReceipt(Protocol):

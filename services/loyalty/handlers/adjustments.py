@@ -126,7 +126,7 @@ async def _check(tx: Tx, adjustment: Adjustment, context: LoyaltyContext) -> dat
     member_id = adjustment.member_id
     holdings = (await books.load_holdings(tx, {member_id}))[member_id]
     now = holds.grant_time(holdings, context)
-    holds.must_be_there(holdings, -adjustment.points, now)
+    holds.must_be_there(holdings, -adjustment.points, now, context.programme)
     return now
 
 

@@ -33,11 +33,13 @@ from shared.contracts.loyalty import (
     PointsRestored,
     PointsReturned,
     PointsSpent,
+    PointsWrittenOff,
     Spending,
     TierChanged,
     TierMovement,
     TierNoticed,
     TierWarning,
+    WriteOff,
 )
 from shared.contracts.members import (
     MemberChanged,
@@ -52,7 +54,7 @@ SOURCE = "perennial/loyalty"
 _MOVEMENT = structs.struct(PointsMovement)
 _EARNED = structs.struct(PointsEarned)
 _RETURNED = structs.struct(PointsReturned)
-_ANNOUNCED = frozenset({"opening", "capture", "returned", "expiry", "adjustment", "award"})
+_ANNOUNCED = frozenset({"opening", "capture", "returned", "expiry", "adjustment", "award", "loss"})
 """Movements that others hear of, beside those of receipts."""
 
 
@@ -162,6 +164,8 @@ def _move(move: Move, programme: Programme) -> Outgoing:
         event = _corrected(move, words)
     elif move.why == "award":
         event = _awarded(move, words)
+    elif move.why == "loss":
+        event = _written_off(move, words)
     else:
         kind = PointsSpent if move.why == "capture" else PointsRestored
         spent = sum(
@@ -255,6 +259,21 @@ def _merged(moves: Sequence[Move]) -> Outgoing:
         ),
     )
     return Outgoing("loyalty", subject, announced)
+
+
+def _written_off(move: Move, words: str) -> PointsWrittenOff:
+    return PointsWrittenOff(
+        id=ids.derived_id(move.cause_id, "points.written_off.v1"),
+        source=SOURCE,
+        time=move.occurred_at,
+        subject=str(move.member_id),
+        data=WriteOff(
+            member_id=move.member_id,
+            points=move.points,
+            available=move.legs[-1].available_after,
+            explain=words,
+        ),
+    )
 
 
 def _tier(change: TierChange, book: Book) -> Outgoing:

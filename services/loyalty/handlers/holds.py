@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
-from services.loyalty.domain import closing, lots, spending
+from services.loyalty.domain import closing, drawing, spending
 from services.loyalty.domain.closing import Batch
 from services.loyalty.domain.fold import Book
 from services.loyalty.domain.possession import Claim
 from services.loyalty.domain.postings import Holdings, SpendChange
+from services.loyalty.domain.programme import Programme
 from services.loyalty.domain.rewards import Price, Taker
 from services.loyalty.domain.spending import Spend
 from services.loyalty.handlers import announce, books, enrol, possession, rewards
@@ -66,7 +67,7 @@ async def open_hold(tx: Tx, wish: Wish, caller: Caller, context: LoyaltyContext)
         possession.require_possession(proof, price.points, context)
     else:
         price = Price(wish.points or 0)
-    must_be_there(holdings, price.points, now)
+    must_be_there(holdings, price.points, now, context.programme)
     if price.reward_id is not None:
         await rewards.must_be_in_stock(tx, price.reward_id)
     hold = _granted(wish, price, caller, now)
@@ -106,10 +107,10 @@ def grant_time(holdings: Holdings, context: LoyaltyContext) -> datetime:
     return max([context.clock.now(), *begun, *granted])
 
 
-def must_be_there(holdings: Holdings, points: int, now: datetime) -> None:
+def must_be_there(holdings: Holdings, points: int, now: datetime, programme: Programme) -> None:
     """Raise ``Refused`` (409) where fewer points are available at ``now``."""
-    takes = [spend.take() for spend in holdings.spends.values()]
-    drawn, _ = lots.draw([lot for lot, _ in holdings.lots.values()], takes, now)
+    known = [lot for lot, _ in holdings.lots.values()]
+    drawn = drawing.draw(known, holdings.spends.values(), programme, now).drawn
     available = sum(one.remaining for one in drawn.values() if one.active)
     if points > available:
         raise _insufficient(available)

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from services.loyalty.domain.bonuses import PERCENT, Bonus, Hours
 from services.loyalty.domain.caps import Cap
 from services.loyalty.domain.conditions import WrongExpression, compile_condition
-from services.loyalty.domain.programme import Base, Excluded, Tier, Version
+from services.loyalty.domain.programme import Base, Excluded, Shortfall, Tier, Version
 from services.loyalty.domain.terms import Expiry, Pending, Unit, Until
 from services.loyalty.settings.awards import (
     CHALLENGES_MAX,
@@ -208,6 +208,13 @@ class PendingRule(Document):
         return self
 
 
+class ReturnsRule(Document):
+    """What happens where points that come back, or that late facts take, are spent already."""
+
+    shortfall: Shortfall = "debt"
+    """The next points repay it, or the shop bears it and the member goes down to zero."""
+
+
 class CapRule(Document):
     """At most ``points`` for a receipt, or in a calendar day or month of the time zone."""
 
@@ -227,6 +234,7 @@ class RulesDocument(Document):
     caps: tuple[CapRule, ...] = ()
     expiry: ExpiryRule
     pending: PendingRule | None = None
+    returns: ReturnsRule = ReturnsRule()
     challenges: Annotated[tuple[ChallengeRule, ...], Field(max_length=CHALLENGES_MAX)] = ()
     birthday: BirthdayRule | None = None
     referral: ReferralRule | None = None
@@ -289,6 +297,7 @@ class RulesDocument(Document):
             ),
             caps=tuple(Cap(cap.rule, cap.title, cap.per, cap.points) for cap in self.caps),
             pending=(Pending(self.pending.days, self.pending.fulfilment) if self.pending else None),
+            shortfall=self.returns.shortfall,
             challenges=tuple(one.compiled() for one in self.challenges),
             birthday=self.birthday.compiled() if self.birthday else None,
             referral=self.referral.compiled() if self.referral else None,

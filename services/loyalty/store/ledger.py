@@ -69,7 +69,7 @@ LOCK_ACCOUNTS = """
         WHERE merge.undone_at IS NULL
     )
     SELECT member_id, available, version, last_event_at, tier, hash, pending, held, debt, drawn_at,
-        tier_at, tier_review_at, merged_into
+        tier_at, tier_review_at, lost, merged_into
     FROM account
     WHERE member_id = ANY ($1::uuid[] || ARRAY(SELECT into_id FROM heir))
     ORDER BY member_id
@@ -92,10 +92,12 @@ UPDATE_ACCOUNTS = """
     UPDATE account
     SET available = after.available, version = after.version,
         last_event_at = after.last_event_at, hash = after.hash, pending = after.pending,
-        held = after.held, debt = after.debt, drawn_at = after.drawn_at
+        held = after.held, debt = after.debt, drawn_at = after.drawn_at,
+        lost = after.lost
     FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bytea[],
-            $6::bigint[], $7::bigint[], $8::bigint[], $9::timestamptz[])
-        AS after (member_id, available, version, last_event_at, hash, pending, held, debt, drawn_at)
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::timestamptz[], $10::bigint[])
+        AS after (member_id, available, version, last_event_at, hash, pending, held, debt,
+            drawn_at, lost)
     WHERE account.member_id = after.member_id
 """
 
@@ -286,6 +288,7 @@ async def update_accounts(tx: Tx, members: Mapping[UUID, MemberState]) -> None:
         [state.held for state in states],
         [state.debt for state in states],
         [state.drawn_at for state in states],
+        [state.lost for state in states],
     )
     spend = [
         (member_id, year, *added)

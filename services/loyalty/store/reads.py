@@ -72,7 +72,7 @@ class AuditReport:
     wrong_receipts: int
     """Members who have something else than was posted for their receipts, opening lots, awards
     and adjustments and came with members who were merged into them, less what they spent, hold
-    and let end, and what went to another member so."""
+    and let end, and what went to another member so, but for what the programme bears."""
 
     @property
     def ok(self) -> bool:
@@ -112,7 +112,8 @@ AUDIT_ACCOUNTS = sa.text("""
             coalesce(sum(points) FILTER (WHERE account = 'available'), 0) AS available,
             coalesce(sum(points) FILTER (WHERE account = 'pending'), 0) AS pending,
             coalesce(sum(points) FILTER (WHERE account = 'held'), 0) AS held,
-            -coalesce(sum(points) FILTER (WHERE account = 'debt'), 0) AS debt
+            -coalesce(sum(points) FILTER (WHERE account = 'debt'), 0) AS debt,
+            -coalesce(sum(points) FILTER (WHERE account = 'loss'), 0) AS lost
         FROM entry_leg WHERE member_id IS NOT NULL GROUP BY member_id
     ), head AS (
         SELECT DISTINCT ON (member_id) member_id, version, hash, available_after
@@ -147,6 +148,7 @@ AUDIT_ACCOUNTS = sa.text("""
             OR coalesce(booked.pending, 0) <> coalesce(account.pending, 0)
             OR coalesce(booked.held, 0) <> coalesce(account.held, 0)
             OR coalesce(booked.debt, 0) <> coalesce(account.debt, 0)
+            OR coalesce(booked.lost, 0) <> coalesce(account.lost, 0)
             OR coalesce(head.available_after, 0) <> coalesce(account.available, 0)
             OR coalesce(taken.held, 0) <> coalesce(account.held, 0)),
         count(*) FILTER (WHERE coalesce(head.version, 0) <> coalesce(account.version, 0)
@@ -154,7 +156,7 @@ AUDIT_ACCOUNTS = sa.text("""
         count(*) FILTER (WHERE coalesce(lots.available, 0) <> coalesce(account.available, 0)
             OR coalesce(lots.pending, 0) <> coalesce(account.pending, 0)),
         count(*) FILTER (WHERE coalesce(brought.points, 0)
-            - coalesce(taken.points, 0) - coalesce(lots.gone, 0)
+            - coalesce(taken.points, 0) - coalesce(lots.gone, 0) + coalesce(account.lost, 0)
             <> coalesce(account.available, 0) + coalesce(account.pending, 0)
             - coalesce(account.debt, 0))
     FROM account

@@ -65,8 +65,9 @@ account = sa.Table(
     sa.Column("tier_at", _INSTANT, nullable=True),
     sa.Column("tier_review_at", _INSTANT, nullable=True),
     sa.Column("merged_into", sa.Uuid, nullable=True),
+    sa.Column("lost", sa.BigInteger, nullable=False, server_default="0"),
     sa.CheckConstraint(
-        "available >= 0 AND pending >= 0 AND held >= 0 AND debt >= 0"
+        "available >= 0 AND pending >= 0 AND held >= 0 AND debt >= 0 AND lost >= 0"
         " AND (available = 0 OR debt = 0)",
         name="account_not_overdrawn",
     ),
@@ -78,6 +79,7 @@ account = sa.Table(
 ``drawn_at`` is null while every lot of the member is whole: nothing was spent, nothing has ended.
 ``tier`` was announced last, as of ``tier_at``; at ``tier_review_at`` the clock may change it.
 ``merged_into`` says whose account is to be locked with it, also of members who were erased since.
+``lost`` is what the programme bears of what the member took.
 No foreign key, since a purchase may arrive before its member.
 """
 sa.Index(

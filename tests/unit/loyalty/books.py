@@ -196,4 +196,5 @@ class Ledger:
             # heard of it; what the hold takes does not.
             "taken": {key: one.taken for key, one in self.holds.items()},
             "pieces": +self.pieces,
+            "lost": {key: state.lost for key, state in self.members.items() if state.lost},
         }

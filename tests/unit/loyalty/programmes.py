@@ -7,7 +7,14 @@ from zoneinfo import ZoneInfo
 from services.loyalty.domain.bonuses import Bonus
 from services.loyalty.domain.caps import Cap
 from services.loyalty.domain.ladder import Tier, TierPolicy
-from services.loyalty.domain.programme import Base, Excluded, Programme, Version, Worth
+from services.loyalty.domain.programme import (
+    Base,
+    Excluded,
+    Programme,
+    Shortfall,
+    Version,
+    Worth,
+)
 from services.loyalty.domain.rewards import Reward
 from services.loyalty.domain.terms import Expiry, Pending
 from services.loyalty.settings import programme
@@ -25,6 +32,7 @@ def version(
     caps: tuple[Cap, ...] = (),
     pending: Pending | None = None,
     rewards: tuple[Reward, ...] = (),
+    shortfall: Shortfall = "debt",
 ) -> Version:
     """10 a dollar, fresh produce double, fuel nothing, and ``bonuses``; good for twelve months."""
     return Version(
@@ -45,6 +53,7 @@ def version(
         caps=caps,
         pending=pending,
         rewards=rewards,
+        shortfall=shortfall,
     )
 
 

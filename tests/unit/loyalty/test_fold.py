@@ -3,7 +3,7 @@
 import itertools
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 from hypothesis import given
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.loyalty.domain.caps import Cap
 from services.loyalty.domain.postings import Move, Posting
-from services.loyalty.domain.programme import Programme
+from services.loyalty.domain.programme import Programme, Shortfall
 from services.loyalty.domain.spending import Spend
 from services.loyalty.domain.terms import Pending
 from shared.contracts.purchases import Receipt, ReturnedLine
@@ -20,6 +20,7 @@ from tests.unit.loyalty import programmes
 from tests.unit.loyalty.books import Ledger
 
 ANN, BEN, EVE = (UUID(int=number) for number in (1, 2, 3))
+CHANGED = datetime(2024, 4, 10, tzinfo=UTC)
 CATEGORIES = ("BREAD", "BANANAS", "FUEL", None)
 
 
@@ -257,8 +258,13 @@ def test_nor_do_they_where_points_were_spent(data: st.DataObject) -> None:
     Those that are for a reward come back whole or not at all, and their pieces with them.
     """
     pending = data.draw(st.sampled_from([None, Pending(days=14), Pending(days=300)]))
-    version = programmes.version(since=datetime(2024, 1, 1, tzinfo=UTC), pending=pending)
-    assert_any_order(data, programmes.small(version), days, naming=True)
+    before, after = data.draw(st.permutations(get_args(Shortfall)))
+    began = datetime(2024, 1, 1, tzinfo=UTC)
+    programme = programmes.small(
+        programmes.version(since=began, pending=pending, shortfall=before),
+        programmes.version("v2", since=CHANGED, pending=pending, shortfall=after),
+    )
+    assert_any_order(data, programme, days, naming=True)
 
 
 def assert_any_order(
@@ -313,7 +319,7 @@ def assert_books_close(ledger: Ledger) -> None:
             booked[leg.to_account] += leg.points
         has = {"available": state.available, "pending": state.pending, "held": state.held}
         assert {name: booked[name] for name in has} == has
-        assert booked["debt"] == -state.debt
+        assert (booked["debt"], booked["loss"]) == (-state.debt, -state.lost)
         assert min(*has.values(), state.debt) >= 0 == state.available * state.debt
         lots = [kept for (owned_by, _), kept in ledger.lots.items() if owned_by == member_id]
         assert sum(drawn.remaining for _, drawn in lots if drawn.active) == state.available
@@ -322,7 +328,8 @@ def assert_books_close(ledger: Ledger) -> None:
         taken = sum(one.taken for one in ledger.holds.values() if one.member_id == member_id)
         expired = sum(drawn.expired for _, drawn in lots)
         earned += taken_over(ledger, member_id)
-        assert earned - taken - expired == state.available + state.pending - state.debt
+        kept = earned - taken - expired + state.lost
+        assert kept == state.available + state.pending - state.debt
     granted = Counter(one.reward_id for one in ledger.holds.values() if one.reward_id and one.taken)
     assert +ledger.pieces == granted
 

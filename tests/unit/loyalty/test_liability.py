@@ -16,14 +16,22 @@ def test_a_day_goes_back_from_the_balances_as_they_are_now() -> None:
         Flow("available", "breakage", 0, 40),
         Flow("adjusted", "pending", 5, 0),
         Flow("available", "adjusted", 7, 0),
+        Flow("loss", "debt", 12, 0),
+        Flow("available", "loss", 2, 0),
     ]
 
     day = close_day(Balances(1_000, 5, 0, 20), flows)
 
     assert day.closing == Balances(1_000 - 70 + 40, 5, 0, 20)
-    assert day.opening == Balances(970 - 500 + 200 - 50 + 7, 0, 0, 50)
+    assert day.opening == Balances(970 - 500 + 200 - 50 + 7 + 2, 0, 0, 62)
     moved = {kind: points for kind, points in day.movements.items() if points}
-    assert moved == {"issued": 530, "redeemed": -150, "adjusted_up": 5, "adjusted_down": -7}
+    assert moved == {
+        "issued": 530,
+        "redeemed": -150,
+        "adjusted_up": 5,
+        "adjusted_down": -7,
+        "written_off": 10,
+    }
     assert day.opening.outstanding + sum(moved.values()) == day.closing.outstanding
     assert day.closes
 

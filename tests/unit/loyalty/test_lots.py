@@ -27,7 +27,8 @@ def take(at: float, points: int, number: int = 99) -> Take:
 
 
 def left(lots: Iterable[Lot], takes: Iterable[Take], at: float) -> tuple[dict[int, Drawn], int]:
-    drawn, owed = draw(lots, takes, day(at))
+    drawn, owed, lost = draw(lots, takes, day(at))
+    assert not lost
     return {lot_id.int: one for lot_id, one in drawn.items()}, owed
 
 
@@ -61,6 +62,19 @@ def test_what_no_lot_serves_is_owed_and_taken_from_the_next() -> None:
 
     assert left(lots, [take(5, 60)], 9)[1] == 20
     assert left(lots, [take(5, 60)], 10) == ({1: Drawn(True, 0, 0), 2: Drawn(True, 80, 0)}, 0)
+
+
+def test_what_is_forgiven_is_lost_and_no_later_lot_pays_for_it() -> None:
+    lots = [lot(1, 40, 0, None), lot(2, 100, 10, 30)]
+    forgiven = take(5, 60)._replace(forgiven=True)
+
+    drawn, owed, lost = draw(lots, [forgiven, take(6, 5, 98)], day(10))
+
+    assert drawn[UUID(int=2)] == Drawn(True, 95, 0)  # the other take is owed, and repaid
+    assert (owed, lost) == (0, 20)
+    # A lot that turns out to have begun before serves it after all.
+    late = lot(3, 50, 4, None)
+    assert draw([*lots, late], [forgiven], day(10))[1:] == (0, 0)
 
 
 stretches = st.tuples(st.integers(1, 100), st.integers(0, 50), st.none() | st.integers(1, 60))

@@ -54,7 +54,9 @@ class Point:
 class Model:
     """What a member has, point by point, from nothing but a list of facts."""
 
-    def __init__(self) -> None:
+    def __init__(self, forgiving: datetime) -> None:
+        self.forgiving = forgiving
+        """From when on what lacks of what is taken is not owed."""
         self.worth: dict[UUID, tuple[datetime, datetime | None, int]] = {}
         """Receipt → when its points begin and end, and how many."""
         self.taken: dict[UUID, tuple[datetime, int]] = {}
@@ -82,6 +84,7 @@ class Model:
             for point in usable[: len(owed)]:
                 point.spent = True
             del owed[: len(usable)]
+            owed = [when for when in owed if when < moment or when < self.forgiving]
         held = sum(self.taken[key][1] for key in self.held)
         return sum(one.can_be_spent(now) for one in points), held, len(owed)
 
@@ -107,8 +110,12 @@ class Books(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.programme = programmes.small()
-        self.ledger, self.model = Ledger(self.programme), Model()
+        forgiving = NOW + timedelta(days=20)
+        self.programme = programmes.small(
+            programmes.version(),
+            programmes.version("v2", since=forgiving, shortfall="down_to_zero"),
+        )
+        self.ledger, self.model = Ledger(self.programme), Model(forgiving)
         self.now, self.number = NOW, 0
         self.net: dict[UUID, Receipt] = {}
         self.named: dict[UUID, tuple[UUID, int]] = {}
@@ -193,9 +200,9 @@ class Books(RuleBasedStateMachine):
         available, _, _ = self.model.at(now)
         if points > available:
             with pytest.raises(Refused, match=f"There are {available} points"):
-                holds.must_be_there(self.ledger.holdings(MEMBER), points, now)
+                holds.must_be_there(self.ledger.holdings(MEMBER), points, now, self.programme)
             return multiple()
-        holds.must_be_there(self.ledger.holdings(MEMBER), points, now)
+        holds.must_be_there(self.ledger.holdings(MEMBER), points, now, self.programme)
         self.number += 1
         key = UUID(int=self.number)
         hold = Spend(key, MEMBER, points, points, 0, "held", now, now + TTL, "card", "till")
