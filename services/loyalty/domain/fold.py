@@ -7,10 +7,10 @@ cap ties the receipts of a day or month together, one event may change others of
 ``closing`` then posts the changes and the spends to the accounts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,7 @@ from services.loyalty.domain.accounts import MemberState, line
 from services.loyalty.domain.caps import Cap, Claim, Grant, Period
 from services.loyalty.domain.ladder import Returns
 from services.loyalty.domain.programme import Programme, Version
-from services.loyalty.domain.receipts import RevisedLine
+from services.loyalty.domain.receipts import ReceiptEvent, ReceiptRevision
 from services.loyalty.domain.settle import Settlement
 from services.loyalty.domain.terms import ends_at
 from services.loyalty.domain.tier_reviews import TierChange, TierNotice
@@ -54,89 +54,6 @@ _WHY: dict[str, Why] = {
     "purchase.amended.v1": "amendment",
     "purchase.attributed.v1": "attribution",
 }
-
-
-class ReceiptRevision(settle.Receipt, Protocol):
-    """A receipt's net state at one revision."""
-
-    @property
-    def receipt_id(self) -> UUID:
-        """Which receipt."""
-        ...
-
-    @property
-    def revision(self) -> int:
-        """Grows with each change of the receipt."""
-        ...
-
-    @property
-    def member_id(self) -> UUID | None:
-        """Whose it is; None while nobody knows."""
-        ...
-
-    @property
-    def store_id(self) -> str:
-        """Where it was printed."""
-        ...
-
-    @property
-    def received_at(self) -> datetime:
-        """When we first heard of it, by our own clock."""
-        ...
-
-    @property
-    def fulfilment(self) -> str:
-        """``pending`` while goods of an order are still to come, else ``complete``."""
-        ...
-
-    @property
-    def total_minor(self) -> int:
-        """Paid for what was kept."""
-        ...
-
-    @property
-    def sold_total_minor(self) -> int:
-        """Paid for what was sold."""
-        ...
-
-    @property
-    def hold_ids(self) -> tuple[UUID, ...]:
-        """The holds on points that it captures."""
-        ...
-
-    @property
-    def lines(self) -> Sequence[RevisedLine]:
-        """Each at its net state, and what came off it."""
-        ...
-
-    @property
-    def imported(self) -> bool:
-        """Whether it was taken over from another system."""
-        ...
-
-
-class ReceiptEvent(Protocol):
-    """An event that took a receipt to a revision."""
-
-    @property
-    def id(self) -> UUID:
-        """The dedupe key of the event."""
-        ...
-
-    @property
-    def type(self) -> str:
-        """What happened, e.g. ``purchase.returned.v1``."""
-        ...
-
-    @property
-    def time(self) -> datetime:
-        """When that happened."""
-        ...
-
-    @property
-    def data(self) -> ReceiptRevision:
-        """The receipt as it now is."""
-        ...
 
 
 def is_history(event: ReceiptEvent) -> bool:

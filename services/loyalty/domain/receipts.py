@@ -1,8 +1,9 @@
-"""What of a receipt decides its points."""
+"""What of a receipt decides its points, and what of an event that took it to a revision."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 
 class Line(Protocol):
@@ -98,4 +99,87 @@ class Receipt(Protocol):
     @property
     def lines(self) -> Sequence[Line]:
         """Each at its net state."""
+        ...
+
+
+class ReceiptRevision(Receipt, Protocol):
+    """A receipt's net state at one revision."""
+
+    @property
+    def receipt_id(self) -> UUID:
+        """Which receipt."""
+        ...
+
+    @property
+    def revision(self) -> int:
+        """Grows with each change of the receipt."""
+        ...
+
+    @property
+    def member_id(self) -> UUID | None:
+        """Whose it is; None while nobody knows."""
+        ...
+
+    @property
+    def store_id(self) -> str:
+        """Where it was printed."""
+        ...
+
+    @property
+    def received_at(self) -> datetime:
+        """When we first heard of it, by our own clock."""
+        ...
+
+    @property
+    def fulfilment(self) -> str:
+        """``pending`` while goods of an order are still to come, else ``complete``."""
+        ...
+
+    @property
+    def total_minor(self) -> int:
+        """Paid for what was kept."""
+        ...
+
+    @property
+    def sold_total_minor(self) -> int:
+        """Paid for what was sold."""
+        ...
+
+    @property
+    def hold_ids(self) -> tuple[UUID, ...]:
+        """The holds on points that it captures."""
+        ...
+
+    @property
+    def lines(self) -> Sequence[RevisedLine]:
+        """Each at its net state, and what came off it."""
+        ...
+
+    @property
+    def imported(self) -> bool:
+        """Whether it was taken over from another system."""
+        ...
+
+
+class ReceiptEvent(Protocol):
+    """An event that took a receipt to a revision."""
+
+    @property
+    def id(self) -> UUID:
+        """The dedupe key of the event."""
+        ...
+
+    @property
+    def type(self) -> str:
+        """What happened, e.g. ``purchase.returned.v1``."""
+        ...
+
+    @property
+    def time(self) -> datetime:
+        """When that happened."""
+        ...
+
+    @property
+    def data(self) -> ReceiptRevision:
+        """The receipt as it now is."""
         ...

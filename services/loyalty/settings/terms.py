@@ -1,0 +1,67 @@
+"""The terms of points in a version's document: from when until when, and what lacks."""
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from services.loyalty.domain.programme import Shortfall
+from services.loyalty.domain.terms import Expiry, Pending, Unit, Until
+from services.loyalty.settings.parts import Document, wrong
+
+
+class ExpiryRule(Document):
+    """So long after the sale, to the end of that day (``days``), month or year; or ``never``."""
+
+    never: Literal[True] | None = None
+    days: int | None = Field(default=None, strict=True, ge=1, le=7_300)
+    months: int | None = Field(default=None, strict=True, ge=1, le=240)
+    years: int | None = Field(default=None, strict=True, ge=1, le=20)
+    until: Literal["day", "month", "year"] | None = None
+    """The end of what; without it that of the unit."""
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        units = [name for name in ("never", *_UNTIL) if getattr(self, name) is not None]
+        if len(units) != 1 or (self.never and self.until):
+            raise wrong("expiry", "must be one of never, days, months and years")
+        return self
+
+    def compiled(self) -> Expiry:
+        """Return the domain's form."""
+        for unit, until in _UNTIL.items():
+            after: int | None = getattr(self, unit)
+            if after is not None:
+                return Expiry(after, unit, self.until or until)
+        return Expiry()
+
+
+_UNTIL: Mapping[Unit, Until] = {"days": "day", "months": "month", "years": "year"}
+
+
+class PendingRule(Document):
+    """Points can be spent only ``days`` after the day of the sale, or once goods were handed over.
+
+    They begin with the day, where the programme lives.
+    """
+
+    days: int = Field(default=0, strict=True, ge=0, le=366)
+    fulfilment: bool = False
+    """Whether points of an order wait until all of it was delivered."""
+
+    @model_validator(mode="after")
+    def _waits_for_something(self) -> Self:
+        if not (self.days or self.fulfilment):
+            raise wrong("pending", "must wait for days or for fulfilment")
+        return self
+
+    def compiled(self) -> Pending:
+        """Return the domain's form."""
+        return Pending(self.days, self.fulfilment)
+
+
+class ReturnsRule(Document):
+    """What happens where points that come back, or that late facts take, are spent already."""
+
+    shortfall: Shortfall = "debt"
+    """The next points repay it, or the shop bears it and the member goes down to zero."""
