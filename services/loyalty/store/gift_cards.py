@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from services.loyalty.domain.gift_cards import Book, Card, Entry, Hold
-from services.loyalty.store.tables import gift_card, gift_entry, gift_hold, gift_receipt
+from services.loyalty.store.gift_tables import gift_card, gift_entry, gift_hold, gift_receipt
 from shared.db import Tx, bulk
 
 CARD_FIELDS = tuple(field.name for field in fields(Card))

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import ProgrammingError
 
-from services.loyalty.store import tables
+from services.loyalty.store import gift_tables
 from shared.db.plumbing import idempotency
 from tests.builders import NOW
 from tests.service.loyalty import gifts
@@ -35,7 +35,7 @@ async def test_the_same_key_gives_the_same_card_and_its_code_again(desk: Desk) -
 
     assert again.json() == first.json()
     assert again.headers["Idempotent-Replayed"] == "true"
-    assert len(await desk.rows(tables.gift_card)) == 1
+    assert len(await desk.rows(gift_tables.gift_card)) == 1
 
 
 async def test_no_code_is_stored_anywhere(desk: Desk) -> None:
@@ -45,7 +45,7 @@ async def test_no_code_is_stored_anywhere(desk: Desk) -> None:
         assert (await gifts.post(client, "gift-card-holds", body)).status_code == 201
 
     code = card["code"].replace("-", "")
-    stored = "".join(map(str, await desk.rows(tables.gift_card)))
+    stored = "".join(map(str, await desk.rows(gift_tables.gift_card)))
     answers = await desk.rows(idempotency)
     stored += "".join(bytes(row.body).decode() for row in answers)
     assert card["gift_card_id"] in stored
@@ -171,7 +171,7 @@ async def test_what_is_no_card_makes_none(desk: Desk) -> None:
     assert (euros.status_code, euros.json()["code"]) == (409, "currency_not_supported")
     assert (keyless.status_code, keyless.json()["code"]) == (400, "idempotency_key_missing")
     assert (nobodys.status_code, nobodys.json()["code"]) == (404, "gift_card_unknown")
-    assert await desk.rows(tables.gift_card) == []
+    assert await desk.rows(gift_tables.gift_card) == []
 
 
 async def test_entries_name_who_did_it_and_come_in_pages(desk: Desk) -> None:

@@ -14,7 +14,7 @@ from services.loyalty import jobs
 from services.loyalty.handlers import gift_holds
 from services.loyalty.handlers.gift_cards import Who
 from services.loyalty.handlers.gift_holds import Asked
-from services.loyalty.store import tables
+from services.loyalty.store import gift_tables
 from shared import auth
 from shared.auth.spread import Grant
 from shared.contracts.purchases import ReturnedLine, Tender
@@ -347,7 +347,7 @@ async def test_an_anonymous_purchase_captures_too_and_other_holds_are_left_alone
         left = await gifts.balances(client, card)
 
     assert left == (700, 0)
-    assert len(await desk.rows(tables.gift_receipt)) == 1
+    assert len(await desk.rows(gift_tables.gift_receipt)) == 1
 
 
 async def test_captures_sales_and_releases_at_once_end_in_one_of_them(desk: Desk) -> None:

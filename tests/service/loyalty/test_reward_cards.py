@@ -8,7 +8,7 @@ from typing import Any
 import pytest_asyncio
 
 from services.loyalty.domain.rewards import Reward
-from services.loyalty.store import tables
+from services.loyalty.store import gift_tables
 from shared.db.plumbing import idempotency
 from tests import builders
 from tests.service.loyalty import gifts
@@ -71,7 +71,7 @@ async def test_captured_at_once_makes_one_card(till: Till) -> None:
     answers = await asyncio.gather(*(till.act(hold_id, "capture") for _ in range(6)))
 
     assert sorted(one.status_code for one in answers) == [200, 409, 409, 409, 409, 409]
-    assert len(await till.desk.rows(tables.gift_card)) == 1
+    assert len(await till.desk.rows(gift_tables.gift_card)) == 1
     assert await till.has() == (600, 0, 0, 0)
 
 
@@ -85,7 +85,7 @@ async def test_no_purchase_captures_it_or_gives_it_back(till: Till) -> None:
     await till.sweep(seconds=61)
 
     assert await till.has() == (600, 0, 0, 0)
-    assert len(await till.desk.rows(tables.gift_card)) == 1
+    assert len(await till.desk.rows(gift_tables.gift_card)) == 1
     shown = (await till.client.get(f"/v1/holds/{left_open}")).json()
     assert (shown["state"], shown["gift_card_id"]) == ("expired", None)
 
@@ -109,4 +109,4 @@ async def test_a_capture_that_could_not_make_the_card_spends_nothing(till: Till)
         await till.sweep(hours=1)
         assert await till.has() == (1_000, 0, 0, 0)
 
-    assert await till.desk.rows(tables.gift_card) == []
+    assert await till.desk.rows(gift_tables.gift_card) == []
