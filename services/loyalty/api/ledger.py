@@ -118,6 +118,8 @@ class LotView(BaseModel):
     """Null while goods of the order are still to come."""
     expires_at: datetime | None
     """Null where they stay."""
+    inactive_months: int | None
+    """Where they end so long after the last activity; ``expires_at`` is then as things stand."""
 
 
 @router.get("/balance", dependencies=[DESK])
@@ -158,7 +160,7 @@ async def list_entries(
 async def list_lots(member_id: UUID, context: Ctx) -> pages.Page[LotView]:
     """List the member's open lots, the next to expire first."""
     async with context.db.transaction() as tx:
-        found = await read.open_lots(tx, member_id, limit=LOTS_MAX)
+        found = await read.open_lots(tx, member_id, context, limit=LOTS_MAX)
     shown = [
         LotView(
             lot_id=one.lot_id,
@@ -166,7 +168,8 @@ async def list_lots(member_id: UUID, context: Ctx) -> pages.Page[LotView]:
             remaining=drawn.remaining,
             active=drawn.active,
             activates_at=None if one.activates_at == NEVER else one.activates_at,
-            expires_at=one.expires_at,
+            expires_at=None if one.expires_at == NEVER else one.expires_at,
+            inactive_months=one.inactive_months,
         )
         for one, drawn in found
     ]

@@ -85,6 +85,8 @@ class MemberState:
     """When the clock alone may change it."""
     lost: int = 0
     """Positive: what the programme bears of what the member took; never repaid."""
+    idle_at: datetime | None = None
+    """Before that no lot ends by inactivity; None where there is none that could."""
     returned: dict[int, int] = field(default_factory=dict[int, int])
     """By period: what counted until it came back; only where something did."""
     counted: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
@@ -151,6 +153,10 @@ class MemberState:
         """Give up the reservation of points."""
         self.held -= points
         return self.give(HELD, points)
+
+    def watch(self, end: datetime) -> None:
+        """Remember that a lot may end by inactivity then."""
+        self.idle_at = end if self.idle_at is None else min(self.idle_at, end)
 
     def bear(self, points: int) -> list[Leg]:
         """Let the programme bear points that were taken; negative gives them back to it."""

@@ -105,10 +105,12 @@ def with_end(adjustment: Adjustment, programme: Programme, now: datetime) -> Adj
     )
 
 
-def as_gift(adjustment: Adjustment, now: datetime) -> Gift:
+def as_gift(adjustment: Adjustment, programme: Programme, now: datetime) -> Gift:
     """Return points that are given as they are posted: a lot that begins now."""
-    key = adjustment.adjustment_id
-    lot = Lot(adjustment.member_id, key, adjustment.points, now, adjustment.expires_at)
+    key, version = adjustment.adjustment_id, programme.in_force(now)
+    follows = version is not None and adjustment.expires_at is None
+    months = version.expiry.inactive_months if version and follows else None
+    lot = Lot(adjustment.member_id, key, adjustment.points, now, adjustment.expires_at, months)
     return Gift(lot, ADJUSTED, "adjustment", key, now, adjustment.reason)
 
 

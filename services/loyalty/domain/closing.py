@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from services.loyalty.domain import lots, spending
+from services.loyalty.domain import inactivity, lots, spending
 from services.loyalty.domain.accounts import MemberState, line
 from services.loyalty.domain.fold import Book, Change, ReceiptEvent
-from services.loyalty.domain.lots import Lot
+from services.loyalty.domain.lots import NEVER, Lot
 from services.loyalty.domain.postings import (
     Closing,
     Gift,
@@ -83,7 +83,8 @@ def lot_changes(book: Book) -> LotChanges:
             changes.gone.append((had, receipt_id))
         if has is not None and now.begins_at is not None:
             expires_at = now.expires_at(book.programme.time_zone)
-            lot = Lot(has, receipt_id, now.posted, now.begins_at, expires_at)
+            months = now.version.expiry.inactive_months if now.version else None
+            lot = Lot(has, receipt_id, now.posted, now.begins_at, expires_at, months)
             (changes.changed if had == has else changes.new).append(lot)
     return changes
 
@@ -121,25 +122,38 @@ class Batch:
         wanted = {*also, *(spend.after.member_id for spend in self.spends)}
         for lot in self.lots.new:
             member = members[lot.member_id]
-            late = member.drawn_at is not None and lot.activates_at <= member.drawn_at
+            late = member.drawn_at is not None and self._since(lot) <= member.drawn_at
             if late or member.debt or member.merge is not None:
                 wanted.add(lot.member_id)
         touched = {lot.member_id for lot in self.lots.changed} | {one for one, _ in self.lots.gone}
-        wanted |= {lot.member_id for lot in self.lots.changed if lot.activates_at > self.as_of}
+        wanted |= {
+            lot.member_id
+            for lot in self.lots.changed
+            if lot.activates_at > self.as_of or lot.inactive_months
+        }
         wanted |= {one for one in touched if _is_drawn(members[one])}
         return {heir for one in wanted for heir in line(members, one)}
 
+    def _since(self, lot: Lot) -> datetime:
+        """Return from when on a new lot can change what was drawn from the others."""
+        receipt = self.book.receipts.get(lot.lot_id)
+        if receipt is None or not receipt.visited_at or not self.book.programme.by_inactivity:
+            return lot.activates_at
+        # Its points may begin later; as a visit it prolongs others from the sale on.
+        return min(lot.activates_at, receipt.visited_at)
+
 
 def _is_drawn(member: MemberState) -> bool:
-    """Whether a lot of this member may be other than whole and active."""
-    return member.drawn_at is not None or member.pending > 0 or member.merge is not None
+    """Whether a lot of this member may be other than whole and active, or may end by inactivity."""
+    drawn = member.drawn_at is not None or member.pending > 0
+    return drawn or member.idle_at is not None or member.merge is not None
 
 
 def close(batch: Batch, holdings: Mapping[UUID, Holdings]) -> Closing:
     """Post everything to the accounts; ``holdings`` of the members that need it, at least."""
     members, programme = batch.book.members, batch.book.programme
     closing = Closing()
-    plain = _Plain(members, closing, batch.as_of)
+    plain = _Plain(batch, closing)
     apart = {
         one: Redraw(members[one], held, batch.as_of, programme) for one, held in holdings.items()
     }
@@ -149,6 +163,7 @@ def close(batch: Batch, holdings: Mapping[UUID, Holdings]) -> Closing:
         apart.get(lot.member_id, plain).change(lot)
     for member_id, lot_id in batch.lots.gone:
         apart.get(member_id, plain).drop(member_id, lot_id)
+    _visit(batch.book, apart)
     for change in batch.book.changes:
         apart.get(change.member_id, plain).post(change)
     for gift in batch.gifts:
@@ -169,15 +184,29 @@ def _redraw(
             apart[passed.template.member_id].take_over(passed)
 
 
+def _visit(book: Book, apart: Mapping[UUID, Redraw]) -> None:
+    """Tell of the visits that the batch changes: some that count now, others that do not any more.
+
+    What was loaded of them is from before the batch.
+    """
+    if not apart or not book.programme.by_inactivity:
+        return
+    for receipt_id, now in book.receipts.items():
+        was = book.loaded.get(receipt_id)
+        for state, at in ((was, None), (now, now.visited_at)):
+            member_id = state.member_id if state and was is not now else None
+            if member_id is not None and member_id in apart:
+                apart[member_id].visit(receipt_id, at)
+
+
 class _Plain:
     """Members who have only ever earned: nothing was drawn from their lots."""
 
-    def __init__(
-        self, members: Mapping[UUID, MemberState], closing: Closing, as_of: datetime
-    ) -> None:
-        self._members = members
+    def __init__(self, batch: Batch, closing: Closing) -> None:
+        self._members = batch.book.members
+        self._zone = batch.book.programme.time_zone
         self._closing = closing
-        self._as_of = as_of
+        self._as_of = batch.as_of
         self._pending: set[tuple[UUID, UUID]] = set()
 
     def begin(self, lot: Lot) -> None:
@@ -185,6 +214,10 @@ class _Plain:
         self._closing.lots.new.append((lot, lots.whole(lot, active=active)))
         if not active:
             self._pending.add((lot.member_id, lot.lot_id))
+        if lot.inactive_months and lot.activates_at < NEVER:
+            # A lower bound: who comes again does not touch it, and the sweep looks at the facts.
+            end = inactivity.deadline(lot.activates_at, lot.inactive_months, self._zone)
+            self._members[lot.member_id].watch(end)
 
     def change(self, lot: Lot) -> None:
         self._closing.lots.changed.append((lot, lots.whole(lot, active=True)))

@@ -1,11 +1,13 @@
 """A member's lots, drawn by the terms of the programme from all facts that there are."""
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from services.loyalty.domain import lots
+from services.loyalty.domain import inactivity, lots
 from services.loyalty.domain.lots import Drawn, Lot
 from services.loyalty.domain.programme import Programme
 from services.loyalty.domain.spending import Spend
@@ -14,6 +16,8 @@ from services.loyalty.domain.spending import Spend
 class Drawing(NamedTuple):
     """What has become of a member's points."""
 
+    lots: Mapping[UUID, Lot]
+    """All lots, each with its end as far as that is known."""
     drawn: Mapping[UUID, Drawn]
     owed: int
     lost: int
@@ -21,12 +25,26 @@ class Drawing(NamedTuple):
 
 
 def draw(
-    known: Iterable[Lot], spends: Iterable[Spend], programme: Programme, as_of: datetime
+    known: Iterable[Lot],
+    spends: Collection[Spend],
+    visits: Iterable[datetime],
+    *,
+    programme: Programme,
+    as_of: datetime,
 ) -> Drawing:
     """Return what has become of all lots of a member at ``as_of``.
 
-    Whether a shortfall is owed or lost is decided by the rules in force when the points were
-    taken, whenever it shows.
+    ``visits`` are the times of the receipts that gave points. Whether a shortfall is owed or lost
+    is decided by the rules in force when the points were taken, whenever it shows.
     """
+    ending = with_ends(known, spends, visits, programme.time_zone)
     takes = [spend.take(forgiven=programme.forgives(spend.at)) for spend in spends if spend.taken]
-    return Drawing(*lots.draw(known, takes, as_of))
+    return Drawing({lot.lot_id: lot for lot in ending}, *lots.draw(ending, takes, as_of))
+
+
+def with_ends(
+    known: Iterable[Lot], spends: Iterable[Spend], visits: Iterable[datetime], zone: ZoneInfo
+) -> list[Lot]:
+    """Return lots with their ends: what is earned and what is spent keeps some of them alive."""
+    times = itertools.chain(visits, (one.at for one in spends if one.is_activity))
+    return list(inactivity.with_ends(known, times, zone))

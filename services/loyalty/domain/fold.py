@@ -87,6 +87,13 @@ class ReceiptState:
     day: date | None = None
     """Of the sale, once ``local_day`` was asked."""
 
+    @property
+    def visited_at(self) -> datetime | None:
+        """Return when it kept points alive that end by inactivity; None for one without points."""
+        if not self.posted or self.occurred_at is None:
+            return None
+        return min(self.occurred_at, self.begins_at or self.occurred_at)
+
     def local_day(self, at: datetime, zone: ZoneInfo) -> date:
         """Return the day of the sale, ``at``, in ``zone``."""
         if self.day is None:

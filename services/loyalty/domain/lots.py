@@ -1,10 +1,11 @@
 """Lots, and what was drawn from them: a pure function of lots and spends in the order of time.
 
 A lot is points earned together, with one beginning and one end. A spend takes the points that end
-first, of those that can be spent at its time. What no lot can serve is owed, and taken from the
-next lot that begins; or it is lost, and no later lot pays for it. Nothing else decides: neither
-the order in which facts arrived nor what was drawn from which lot before, so a spend that is undone
-gives its points back with their old end.
+first, of those that can be spent at its time; and before those that live as long as the member
+comes, which it prolongs, those with a day on which they end. What no lot can serve is owed, and
+taken from the next lot that begins; or it is lost, and no later lot pays for it. Nothing else
+decides: neither the order in which facts arrived nor what was drawn from which lot before, so a
+spend that is undone gives its points back with their old end.
 """
 
 import heapq
@@ -25,6 +26,8 @@ class Lot(NamedTuple):
     activates_at: datetime
     expires_at: datetime | None
     """The first instant at which they are gone; None where they stay."""
+    inactive_months: int | None = None
+    """After how many months without activity they end; ``expires_at`` then follows from that."""
 
 
 class Drawn(NamedTuple):
@@ -92,7 +95,10 @@ class _Open:
 
     def __init__(self) -> None:
         self.owed = self.lost = 0
-        self._queue: list[tuple[datetime, datetime, int, UUID]] = []
+        self._dated: list[tuple[datetime, datetime, int, UUID]] = []
+        self._others: list[tuple[datetime, datetime, int, UUID]] = []
+        # Which queue a lot is in must not depend on what the member does later.
+        self._queues = self._dated, self._others
 
     def begin(self, lot: Lot, drawn: dict[UUID, Drawn]) -> None:
         # What ended before could not repay anything any more.
@@ -102,25 +108,28 @@ class _Open:
         drawn[lot.lot_id] = Drawn(active=True, remaining=lot.points - repaid, expired=0)
         if lot.points > repaid:
             end = lot.expires_at or NEVER
-            heapq.heappush(self._queue, (end, lot.activates_at, lot.lot_id.int, lot.lot_id))
+            dated = lot.expires_at is not None and lot.inactive_months is None
+            queue = self._dated if dated else self._others
+            heapq.heappush(queue, (end, lot.activates_at, lot.lot_id.int, lot.lot_id))
 
     def serve(self, take: Take, drawn: dict[UUID, Drawn]) -> None:
         self.end(take.at, drawn)
         wanted = take.points
-        while wanted and self._queue:
-            lot_id = self._queue[0][-1]
+        while wanted and (queue := self._dated or self._others):
+            lot_id = queue[0][-1]
             left = drawn[lot_id].remaining
             taken = min(left, wanted)
             drawn[lot_id] = Drawn(active=True, remaining=left - taken, expired=0)
             wanted -= taken
             if taken == left:
-                heapq.heappop(self._queue)
+                heapq.heappop(queue)
         if take.forgiven:
             self.lost += wanted
         else:
             self.owed += wanted
 
     def end(self, at: datetime, drawn: dict[UUID, Drawn]) -> None:
-        while self._queue and self._queue[0][0] <= at:
-            lot_id = heapq.heappop(self._queue)[-1]
-            drawn[lot_id] = Drawn(active=True, remaining=0, expired=drawn[lot_id].remaining)
+        for queue in self._queues:
+            while queue and queue[0][0] <= at:
+                lot_id = heapq.heappop(queue)[-1]
+                drawn[lot_id] = Drawn(active=True, remaining=0, expired=drawn[lot_id].remaining)

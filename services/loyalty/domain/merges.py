@@ -42,4 +42,6 @@ class Merge:
         """Return what has passed of a lot, as the one who took over has it: with its old end."""
         begins_at = max(self.merged_at, lot.activates_at)
         key = self.passed_id(lot.lot_id)
-        return Lot(self.into_id, key, drawn.passed, begins_at, lot.expires_at)
+        # Points that end by inactivity count that from the merge on.
+        months = lot.inactive_months
+        return Lot(self.into_id, key, drawn.passed, begins_at, lot.expires_at, months)

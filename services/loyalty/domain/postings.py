@@ -102,6 +102,8 @@ class Holdings:
     spends: dict[UUID, Spend] = field(default_factory=dict[UUID, Spend])
     passed_debt: Spend | None = None
     """Of a merged member: what stands for their debt in the books of the one who took over."""
+    visits: dict[UUID, datetime] = field(default_factory=dict[UUID, datetime])
+    """Receipt → when it gave points; only where points of the member end by inactivity."""
 
 
 @dataclass(slots=True)

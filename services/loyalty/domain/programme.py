@@ -114,6 +114,9 @@ class Programme:
     ladder: Ladder = field(init=False, repr=False, compare=False)
     """The tiers, as members climb them."""
 
+    by_inactivity: bool = field(init=False)
+    """Whether points of any version end by inactivity."""
+
     def __post_init__(self) -> None:
         """Look once what every receipt asks."""
         object.__setattr__(self, "ladder", Ladder(self.tiers, self.tier_policy, self.time_zone))
@@ -122,6 +125,8 @@ class Programme:
         object.__setattr__(self, "capped_per", longest)
         known = {one.rule: one for version in self.versions for one in version.challenges}
         object.__setattr__(self, "challenges", known)
+        idle = any(one.expiry.inactive_months is not None for one in self.versions)
+        object.__setattr__(self, "by_inactivity", idle)
 
     def with_versions(self, more: Iterable[Version]) -> "Programme":
         """Return the same with further versions, each at its place in time.

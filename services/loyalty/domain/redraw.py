@@ -8,7 +8,7 @@ from services.loyalty.domain import drawing, lots
 from services.loyalty.domain.accounts import BREAKAGE, Leg, MemberState
 from services.loyalty.domain.drawing import Drawing
 from services.loyalty.domain.fold import Change, Why
-from services.loyalty.domain.lots import Drawn, Lot
+from services.loyalty.domain.lots import NEVER, Drawn, Lot
 from services.loyalty.domain.passing import Passed, Passing, take_over
 from services.loyalty.domain.postings import (
     Closing,
@@ -49,6 +49,8 @@ class Redraw:
             # What can be spent already stays so, should our machines' clocks differ.
             begun = [lot.activates_at for lot, drawn in held.lots.values() if drawn.active]
             self._as_of, self._merged = max([as_of, *begun]), False
+        self._visits = held.visits
+        self._ends: Mapping[UUID, Lot] = {}
 
     def begin(self, lot: Lot) -> None:
         """Add a lot, or put another in its place."""
@@ -85,18 +87,30 @@ class Redraw:
         if passed.debt is not None:
             self._taking[passed.debt.after.spend_id] = passed.debt.after
 
+    def visit(self, receipt_id: UUID, at: datetime | None) -> None:
+        """Let a receipt keep points alive that end by inactivity, or not any more."""
+        self._visits.pop(receipt_id, None)
+        if at is not None:
+            self._visits[receipt_id] = at
+
     def close(self, closing: Closing) -> Passed | None:
         """Post all that differs, in an order that makes no debt on the way that can be avoided.
 
         Returns what passes to the member who took over, if there is one.
         """
         member, taking, passing = self._member, self._taking.values(), self._passing
-        found = drawing.draw(self._wanted.values(), taking, self._programme, self._as_of)
+        found = drawing.draw(
+            self._wanted.values(),
+            taking,
+            self._visits.values(),
+            programme=self._programme,
+            as_of=self._as_of,
+        )
         passes_debt = 0
         if self._merged:
             passes_debt = found.owed
-            found = Drawing(lots.pass_on(found.drawn), 0, found.lost)
-        drawn = found.drawn
+            found = found._replace(drawn=lots.pass_on(found.drawn), owed=0)
+        drawn, self._ends = found.drawn, found.lots
         entries = closing.entries
         if passing:
             passing.draw(self._wanted, drawn, passes_debt)
@@ -124,6 +138,7 @@ class Redraw:
         self._write_lots(drawn, closing.lots)
         if any(one.taken for one in taking) or any(one.expired for one in drawn.values()):
             member.drawn_at = self._as_of
+        self._watch()
         _must_agree(member, found)
         return passing.passed() if passing else None
 
@@ -149,7 +164,7 @@ class Redraw:
             after = drawn[lot_id].expired if lot_id in drawn else 0
             points = after - before
             if points * sign > 0:
-                lot = self._wanted.get(lot_id) or self._posted[lot_id][0]
+                lot = self._ends.get(lot_id) or self._posted[lot_id][0]
                 legs = (
                     self._member.take(BREAKAGE, points)
                     if points > 0
@@ -197,9 +212,21 @@ class Redraw:
             legs=legs,
         )
 
+    def _as_kept(self, lot: Lot) -> Lot:
+        """Return a lot without an end that may still move."""
+        open_ = lot.expires_at is not None and lot.expires_at > self._as_of
+        return lot._replace(expires_at=None) if lot.inactive_months and open_ else lot
+
+    def _watch(self) -> None:
+        """Remember when the next lot ends by inactivity, if nothing more happens."""
+        self._member.idle_at = None
+        for lot in self._ends.values():
+            if lot.inactive_months and lot.expires_at and self._as_of < lot.expires_at < NEVER:
+                self._member.watch(lot.expires_at)
+
     def _write_lots(self, drawn: Mapping[UUID, Drawn], writes: LotWrites) -> None:
         for lot_id, now in drawn.items():
-            lot = self._wanted[lot_id]
+            lot = self._as_kept(self._ends[lot_id])
             if lot_id not in self._posted:
                 writes.new.append((lot, now))
             elif self._posted[lot_id] != (lot, now):

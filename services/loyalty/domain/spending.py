@@ -73,6 +73,11 @@ class Spend:
         """Whether a till or an app asked for it."""
         return self.identified_by not in {ADJUSTMENT, MERGE}
 
+    @property
+    def is_activity(self) -> bool:
+        """Whether the member did something, and it stands."""
+        return self.taken > 0 and self.is_hold
+
     def take(self, *, forgiven: bool) -> Take:
         """Return what it takes from the member's lots."""
         return Take(self.at, self.spend_id, self.taken, forgiven)

@@ -15,11 +15,15 @@ Until = Literal["day", "month", "year"]
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """So long after the sale, to the end of that day, month or year; for ever without ``after``."""
+    """So long after the sale, to the end of that day, month or year; for ever without ``after``.
+
+    With ``inactive_months`` so long after the member was last active (see ``inactivity``).
+    """
 
     after: int | None = None
     unit: Unit = "months"
     until: Until = "month"
+    inactive_months: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,10 @@ class Pending:
 
 @lru_cache(maxsize=4_096)
 def ends_at(expiry: Expiry, day: date, zone: ZoneInfo) -> datetime | None:
-    """Return when points of ``day`` end: the first instant, in UTC, at which they are gone."""
+    """Return when points of ``day`` end: the first instant, in UTC, at which they are gone.
+
+    None where that is never, or depends on what the member does.
+    """
     if expiry.after is None:
         return None
     last = _later(day, expiry.after, expiry.unit)

@@ -137,7 +137,7 @@ async def _post(
     posted = adjustments.with_end(adjustment, context.programme, now)
     book = books.open_book(members, context)
     if posted.points > 0:
-        batch = Batch(book, now, gifts=[adjustments.as_gift(posted, now)])
+        batch = Batch(book, now, gifts=[adjustments.as_gift(posted, context.programme, now)])
     else:
         batch = Batch(book, now, spends=[adjustments.as_spend(posted, now)])
     closed = await books.write(tx, batch)

@@ -57,7 +57,7 @@ async def give_due(tx: Tx, context: LoyaltyContext, *, limit: int = CHUNK) -> in
         for one in due
     ]
     await award_store.write(tx, given)
-    gifts = [awards.change(None, one, _cause(one.award_id)) for one in given]
+    gifts = [awards.change(None, one, _cause(one.award_id), programme) for one in given]
     book = books.open_book(members, context)
     closed = await books.write(tx, Batch(book, now, gifts=gifts))
     await announce.on_ledger(tx, book, closed)

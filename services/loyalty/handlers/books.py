@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain import closing, stock, tiers
-from services.loyalty.domain.accounts import MemberState
+from services.loyalty.domain.accounts import MemberState, line
 from services.loyalty.domain.closing import Batch
 from services.loyalty.domain.fold import Book, ReceiptState
 from services.loyalty.domain.postings import Closing, Holdings
@@ -33,13 +33,26 @@ def open_book(
     return Book(context.programme, receipts or {}, members)
 
 
-async def load_holdings(tx: Tx, member_ids: Collection[UUID]) -> dict[UUID, Holdings]:
-    """Return all lots, and all that takes from them, of members whose accounts are locked."""
+async def load_holdings(
+    tx: Tx, member_ids: Collection[UUID], *, idle: Collection[UUID] = ()
+) -> dict[UUID, Holdings]:
+    """Return all lots, and all that takes from them, of members whose accounts are locked.
+
+    And when they were active, where points of theirs end by inactivity; ``idle`` are about to get
+    their first such points.
+    """
     if not member_ids:
         return {}
     found = {one: Holdings(kept) for one, kept in (await lots.load_all(tx, member_ids)).items()}
     for spend in (await spends.load_taking(tx, member_ids)).values():
         found[spend.member_id].spends[spend.spend_id] = spend
+    wanted = [
+        member_id
+        for member_id, held in found.items()
+        if member_id in idle or any(lot.inactive_months for lot, _ in held.lots.values())
+    ]
+    for member_id, receipt_id, at in await ledger.load_visits(tx, wanted):
+        found[member_id].visits[receipt_id] = at
     return found
 
 
@@ -60,7 +73,10 @@ async def write(tx: Tx, batch: Batch, *, redraw: Collection[UUID] = ()) -> Closi
     ``redraw`` names members whose lots must be looked at although nothing changed but the time.
     """
     book = batch.book
-    holdings = await load_holdings(tx, batch.needs_holdings(redraw))
+    wanted = batch.needs_holdings(redraw)
+    idle = {one.member_id for one in (*batch.lots.new, *batch.lots.changed) if one.inactive_months}
+    idle |= {heir for one in wanted for heir in line(book.members, one)[1:]}
+    holdings = await load_holdings(tx, wanted, idle=idle)
     await _load_passed_debts(tx, holdings, book.members)
     closed = closing.close(batch, holdings)
     changes = [*batch.spends, *closed.spends]

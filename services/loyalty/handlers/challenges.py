@@ -56,7 +56,7 @@ async def _give(
     changed = progress.differences(causes, every, given, programme)
     await award_store.write(tx, changed)
     return [
-        awards.change(given.get(one.award_id), one, causes[one.member_id, one.rule])
+        awards.change(given.get(one.award_id), one, causes[one.member_id, one.rule], programme)
         for one in changed
     ]
 

@@ -167,9 +167,25 @@ async def add_own(tx: Tx, archive: Archive, member_id: UUID, context: LoyaltyCon
     await archive.add_list(
         "entries.json", "every point that came or went, newest first, and why", entries
     )
+    ends = await read.ends(tx, member_id, context)
     for name in export.LISTS:
+        rows: AsyncIterator[Sequence[Mapping[str, object]]]
         rows = export.stream_rows(tx, name, member_ids)
+        if name == "lots" and ends:
+            rows = _ending(rows, ends)
         await archive.add_list(f"{name}.json", ABOUT_LISTS[name], rows)
+
+
+async def _ending(
+    pages: AsyncIterator[Sequence[Mapping[str, object]]],
+    ends: Mapping[UUID, datetime | None],
+) -> AsyncIterator[Sequence[Mapping[str, object]]]:
+    """Add to lots the ends that follow from what the member did so far."""
+    async for page in pages:
+        yield [
+            {**row, "expires_at": ends.get(UUID(str(row["lot_id"])), row["expires_at"])}
+            for row in page
+        ]
 
 
 class _Page(BaseModel):

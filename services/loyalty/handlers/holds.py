@@ -15,7 +15,7 @@ from services.loyalty.domain.programme import Programme
 from services.loyalty.domain.rewards import Price, Taker
 from services.loyalty.domain.spending import Spend
 from services.loyalty.handlers import announce, books, enrol, possession, rewards
-from services.loyalty.store import gift_cards, reads, spends
+from services.loyalty.store import gift_cards, ledger, reads, spends
 from services.loyalty.store.lots import list_due
 from shared import ids
 from shared.auth import Caller
@@ -110,7 +110,8 @@ def grant_time(holdings: Holdings, context: LoyaltyContext) -> datetime:
 def must_be_there(holdings: Holdings, points: int, now: datetime, programme: Programme) -> None:
     """Raise ``Refused`` (409) where fewer points are available at ``now``."""
     known = [lot for lot, _ in holdings.lots.values()]
-    drawn = drawing.draw(known, holdings.spends.values(), programme, now).drawn
+    spends, visits = holdings.spends.values(), holdings.visits.values()
+    drawn = drawing.draw(known, spends, visits, programme=programme, as_of=now).drawn
     available = sum(one.remaining for one in drawn.values() if one.active)
     if points > available:
         raise _insufficient(available)
@@ -203,6 +204,7 @@ async def sweep(tx: Tx, context: LoyaltyContext, *, limit: int = SWEPT_MAX) -> i
     now = context.clock.now()
     over = {one.spend_id: one for one in await spends.list_over(tx, now, limit=limit)}
     due = set(await list_due(tx, now, limit=limit))
+    due |= set(await ledger.list_idle(tx, now, limit=limit))
     wanted = due | {one.member_id for one in over.values()}
     if not wanted:
         return 0

@@ -1,5 +1,6 @@
 """What screens and tills ask of the ledger."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,12 +8,12 @@ from typing import Any
 from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
-from services.loyalty.domain import tier_views, tiers
+from services.loyalty.domain import drawing, tier_views, tiers
 from services.loyalty.domain.accounts import gain
 from services.loyalty.domain.explain import Explanation, Recorded, explain
-from services.loyalty.domain.lots import Drawn, Lot
+from services.loyalty.domain.lots import NEVER, Drawn, Lot
 from services.loyalty.domain.tier_views import TierView
-from services.loyalty.handlers import enrol
+from services.loyalty.handlers import books, enrol
 from services.loyalty.store import lots, reads
 from services.loyalty.store import tiers as tier_store
 from shared.db import Tx
@@ -60,10 +61,43 @@ async def balance(tx: Tx, member_id: UUID, context: LoyaltyContext) -> Balance:
         account=account,
         value_minor=programme.value_minor(account.available),
         currency=programme.currency,
-        next_expiry=await lots.next_expiry(tx, member_id, now),
+        next_expiry=await _next_expiry(tx, member_id, now, context),
         tier=tier_views.view(programme.ladder, found, counting, now),
         merged_into=known.member.merged_into,
     )
+
+
+async def _next_expiry(
+    tx: Tx, member_id: UUID, now: datetime, context: LoyaltyContext
+) -> tuple[datetime, int] | None:
+    if not context.programme.by_inactivity:
+        return await lots.next_expiry(tx, member_id, now)
+    ending: Counter[datetime] = Counter()
+    for one, drawn in await _lots(tx, member_id, context):
+        if drawn.active and drawn.remaining and one.expires_at and one.expires_at > now:
+            ending[one.expires_at] += drawn.remaining
+    return min(ending.items(), default=None)
+
+
+async def _lots(tx: Tx, member_id: UUID, context: LoyaltyContext) -> Sequence[tuple[Lot, Drawn]]:
+    """Return all lots of a member, with the ends that follow from what they did so far."""
+    held = (await books.load_holdings(tx, {member_id}))[member_id]
+    known = [one for one, _ in held.lots.values()]
+    zone = context.programme.time_zone
+    ending = drawing.with_ends(known, held.spends.values(), held.visits.values(), zone)
+    return [(one, held.lots[one.lot_id][1]) for one in ending]
+
+
+async def ends(tx: Tx, member_id: UUID, context: LoyaltyContext) -> dict[UUID, datetime | None]:
+    """Return when each lot of a member ends that does so by inactivity."""
+    if not context.programme.by_inactivity:
+        return {}
+    found = await _lots(tx, member_id, context)
+    return {
+        one.lot_id: None if one.expires_at == NEVER else one.expires_at
+        for one, _ in found
+        if one.inactive_months
+    }
 
 
 async def entries(
@@ -98,10 +132,15 @@ def _entry(row: Any, context: LoyaltyContext) -> Entry:  # noqa: ANN401  a row o
     )
 
 
-async def open_lots(tx: Tx, member_id: UUID, *, limit: int) -> Sequence[tuple[Lot, Drawn]]:
+async def open_lots(
+    tx: Tx, member_id: UUID, context: LoyaltyContext, *, limit: int
+) -> Sequence[tuple[Lot, Drawn]]:
     """Return a member's lots with something left, the next to expire first."""
     await enrol.get(tx, member_id)
-    return await lots.list_lots(tx, member_id, limit=limit)
+    if not context.programme.by_inactivity:
+        return await lots.list_lots(tx, member_id, limit=limit)
+    left = [one for one in await _lots(tx, member_id, context) if one[1].remaining]
+    return sorted(left, key=lambda one: (one[0].expires_at or NEVER, one[0].lot_id.int))[:limit]
 
 
 async def tier_changes(

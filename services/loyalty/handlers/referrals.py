@@ -116,6 +116,7 @@ async def _give(
             given.get(one.award_id),
             one,
             ids.derived_id(one.award_id, "referral", members[one.member_id].version),
+            programme,
         )
         for one in changed
     ]

@@ -11,20 +11,26 @@ from services.loyalty.settings.parts import Document, wrong
 
 
 class ExpiryRule(Document):
-    """So long after the sale, to the end of that day (``days``), month or year; or ``never``."""
+    """So long after the sale, to the end of that day (``days``), month or year; or ``never``.
+
+    Or ``inactive_months`` after the member last earned or spent points, to the end of that day.
+    """
 
     never: Literal[True] | None = None
     days: int | None = Field(default=None, strict=True, ge=1, le=7_300)
     months: int | None = Field(default=None, strict=True, ge=1, le=240)
     years: int | None = Field(default=None, strict=True, ge=1, le=20)
+    inactive_months: int | None = Field(default=None, strict=True, ge=1, le=240)
     until: Literal["day", "month", "year"] | None = None
     """The end of what; without it that of the unit."""
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:
-        units = [name for name in ("never", *_UNTIL) if getattr(self, name) is not None]
-        if len(units) != 1 or (self.never and self.until):
-            raise wrong("expiry", "must be one of never, days, months and years")
+        ways = ("never", "inactive_months", *_UNTIL)
+        given = [name for name in ways if getattr(self, name) is not None]
+        if len(given) != 1 or (given[0] not in _UNTIL and self.until):
+            message = "must be one of never, days, months, years and inactive_months"
+            raise wrong("expiry", message)
         return self
 
     def compiled(self) -> Expiry:
@@ -33,7 +39,7 @@ class ExpiryRule(Document):
             after: int | None = getattr(self, unit)
             if after is not None:
                 return Expiry(after, unit, self.until or until)
-        return Expiry()
+        return Expiry(inactive_months=self.inactive_months)
 
 
 _UNTIL: Mapping[Unit, Until] = {"days": "day", "months": "month", "years": "year"}

@@ -69,7 +69,7 @@ LOCK_ACCOUNTS = """
         WHERE merge.undone_at IS NULL
     )
     SELECT member_id, available, version, last_event_at, tier, hash, pending, held, debt, drawn_at,
-        tier_at, tier_review_at, lost, merged_into
+        tier_at, tier_review_at, lost, idle_at, merged_into
     FROM account
     WHERE member_id = ANY ($1::uuid[] || ARRAY(SELECT into_id FROM heir))
     ORDER BY member_id
@@ -93,12 +93,20 @@ UPDATE_ACCOUNTS = """
     SET available = after.available, version = after.version,
         last_event_at = after.last_event_at, hash = after.hash, pending = after.pending,
         held = after.held, debt = after.debt, drawn_at = after.drawn_at,
-        lost = after.lost
+        lost = after.lost, idle_at = after.idle_at
     FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bytea[],
-            $6::bigint[], $7::bigint[], $8::bigint[], $9::timestamptz[], $10::bigint[])
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::timestamptz[], $10::bigint[],
+            $11::timestamptz[])
         AS after (member_id, available, version, last_event_at, hash, pending, held, debt,
-            drawn_at, lost)
+            drawn_at, lost, idle_at)
     WHERE account.member_id = after.member_id
+"""
+
+LIST_IDLE = "SELECT member_id FROM account WHERE idle_at <= $1 LIMIT $2"
+
+LOAD_VISITS = """
+    SELECT member_id, receipt_id, least(occurred_at, begins_at) FROM receipt
+    WHERE member_id = ANY ($1::uuid[]) AND posted > 0 AND occurred_at IS NOT NULL
 """
 
 LOAD_SPEND = """
@@ -273,6 +281,23 @@ def _take_accounts(members: dict[UUID, MemberState], rows: list[Sequence[Any]]) 
     return heirs
 
 
+async def list_idle(tx: Tx, now: datetime, *, limit: int) -> list[UUID]:
+    """Return members of whom a lot may have ended by inactivity."""
+    connection = await _driver(tx)
+    return [row[0] for row in await connection.fetch(LIST_IDLE, now, limit)]
+
+
+async def load_visits(
+    tx: Tx, member_ids: Collection[UUID]
+) -> Sequence[tuple[UUID, UUID, datetime]]:
+    """Return member, receipt and time of all receipts of those members that have points."""
+    if not member_ids:
+        return []
+    connection = await _driver(tx)
+    rows = await connection.fetch(LOAD_VISITS, list(member_ids))
+    return [(member_id, receipt_id, at) for member_id, receipt_id, at in rows]
+
+
 async def update_accounts(tx: Tx, members: Mapping[UUID, MemberState]) -> None:
     """Write balances, and add to the spend, of members that ``lock_members`` returned."""
     connection = await _driver(tx)
@@ -289,6 +314,7 @@ async def update_accounts(tx: Tx, members: Mapping[UUID, MemberState]) -> None:
         [state.debt for state in states],
         [state.drawn_at for state in states],
         [state.lost for state in states],
+        [state.idle_at for state in states],
     )
     spend = [
         (member_id, year, *added)

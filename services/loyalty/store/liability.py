@@ -113,9 +113,11 @@ async def sum_expected(tx: Tx, share: Share, now: datetime) -> tuple[int, int, i
         _total(sa.func.least(lot.c.remaining, sa.func.floor(part * lot.c.points)))
         for part in (share.share, share.low, share.high)
     ]
-    row = (
-        await tx.execute(sa.select(*columns).where(lot.c.remaining > 0, lot.c.expires_at > now))
-    ).one()
+    # What ends by inactivity has its end once that has come.
+    open_ = (lot.c.expires_at > now) | (
+        lot.c.expires_at.is_(None) & lot.c.inactive_months.is_not(None)
+    )
+    row = (await tx.execute(sa.select(*columns).where(lot.c.remaining > 0, open_))).one()
     expected, low, high = (int(total) for total in row)
     return expected, low, high
 

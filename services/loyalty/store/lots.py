@@ -12,7 +12,7 @@ from services.loyalty.store.tables import lot
 from shared.db import Tx, bulk
 
 COLUMNS = ("member_id", "lot_id", "points", "remaining", "activates_at", "expires_at", "active",
-           "expired", "passed")  # fmt: skip
+           "expired", "passed", "inactive_months")  # fmt: skip
 _ROWS = bulk.Rows("after", {name: lot.c[name].type for name in COLUMNS})
 _UPDATE = (
     lot.update()
@@ -47,6 +47,18 @@ def _values(one: Lot, drawn: Drawn) -> tuple[Any, ...]:
         drawn.active,
         drawn.expired,
         drawn.passed,
+        one.inactive_months,
+    )
+
+
+def _lot(row: Any) -> Lot:  # noqa: ANN401  a row of ``lot``
+    return Lot(
+        row.member_id,
+        row.lot_id,
+        row.points,
+        row.activates_at,
+        row.expires_at,
+        row.inactive_months,
     )
 
 
@@ -61,9 +73,8 @@ async def load_all(
         )
     )
     for row in rows:
-        one = Lot(row.member_id, row.lot_id, row.points, row.activates_at, row.expires_at)
         drawn = Drawn(row.active, row.remaining, row.expired, row.passed)
-        found[row.member_id][row.lot_id] = one, drawn
+        found[row.member_id][row.lot_id] = _lot(row), drawn
     return found
 
 
@@ -91,13 +102,7 @@ async def list_lots(tx: Tx, member_id: UUID, *, limit: int) -> list[tuple[Lot, D
         .order_by(lot.c.expires_at, lot.c.lot_id)
         .limit(limit)
     )
-    return [
-        (
-            Lot(row.member_id, row.lot_id, row.points, row.activates_at, row.expires_at),
-            Drawn(row.active, row.remaining, row.expired, row.passed),
-        )
-        for row in rows
-    ]
+    return [(_lot(row), Drawn(row.active, row.remaining, row.expired, row.passed)) for row in rows]
 
 
 async def next_expiry(tx: Tx, member_id: UUID, after: datetime) -> tuple[datetime, int] | None:

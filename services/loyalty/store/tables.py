@@ -66,6 +66,7 @@ account = sa.Table(
     sa.Column("tier_review_at", _INSTANT, nullable=True),
     sa.Column("merged_into", sa.Uuid, nullable=True),
     sa.Column("lost", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("idle_at", _INSTANT, nullable=True),
     sa.CheckConstraint(
         "available >= 0 AND pending >= 0 AND held >= 0 AND debt >= 0 AND lost >= 0"
         " AND (available = 0 OR debt = 0)",
@@ -79,7 +80,8 @@ account = sa.Table(
 ``drawn_at`` is null while every lot of the member is whole: nothing was spent, nothing has ended.
 ``tier`` was announced last, as of ``tier_at``; at ``tier_review_at`` the clock may change it.
 ``merged_into`` says whose account is to be locked with it, also of members who were erased since.
-``lost`` is what the programme bears of what the member took.
+``lost`` is what the programme bears of what the member took. ``idle_at`` is not after the next end
+of a lot by inactivity: what the member does only moves that further, so that sales need not.
 No foreign key, since a purchase may arrive before its member.
 """
 sa.Index(
@@ -87,6 +89,7 @@ sa.Index(
     account.c.tier_review_at,
     postgresql_where=account.c.tier_review_at.is_not(None),
 )
+sa.Index("account_idle", account.c.idle_at, postgresql_where=account.c.idle_at.is_not(None))
 
 entry = sa.Table(
     "entry",
@@ -128,6 +131,7 @@ lot = sa.Table(
     sa.Column("active", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("expired", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("passed", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("inactive_months", sa.SmallInteger, nullable=True),
     sa.CheckConstraint(
         "points > 0 AND remaining >= 0 AND expired >= 0 AND passed >= 0"
         " AND remaining + expired + passed <= points"
@@ -138,7 +142,8 @@ lot = sa.Table(
 """Points earned together, with one end (null: none). A lot from a receipt has the receipt's id.
 
 ``active`` says whether its points are posted as available, or still as pending; ``passed`` are
-with the member who took over, in a lot of their own.
+with the member who took over, in a lot of their own. One that ends after ``inactive_months`` has no
+``expires_at`` until that has come.
 """
 sa.Index("lot_begins", lot.c.activates_at, postgresql_where=~lot.c.active & (lot.c.remaining > 0))
 sa.Index("lot_ends", lot.c.expires_at, postgresql_where=lot.c.active & (lot.c.remaining > 0))

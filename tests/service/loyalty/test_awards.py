@@ -13,7 +13,8 @@ import pytest_asyncio
 from services.loyalty import jobs
 from services.loyalty.domain.challenges import Challenge
 from services.loyalty.domain.occasions import Birthday, Referral
-from services.loyalty.store import award_tables
+from services.loyalty.domain.terms import Expiry
+from services.loyalty.store import award_tables, tables
 from shared.contracts.loyalty import PointsAwarded
 from shared.contracts.purchases import ReturnedLine
 from tests import builders
@@ -186,6 +187,29 @@ async def test_birthdays_are_given_once_a_year_also_on_the_29th_of_february(shop
     await jobs.give_birthdays(shop.desk.context)
     assert await shop.words(ann) == ["Happy birthday: 250 points."] * 2
     assert {one.kind for one in await shop.desk.rows(award_tables.award)} == {"birthday"}
+
+
+async def test_awards_live_as_long_as_their_owner_comes(shop: Shop) -> None:
+    idle = programmes.version(expiry=Expiry(inactive_months=3))
+    version = replace(idle, challenges=(FIRST,), birthday=BIRTHDAY, referral=REFERRAL)
+    shop.desk.under(programmes.small(version))
+    ann = await shop.enrol(birth_date=f"1980-{NOW + timedelta(days=2):%m-%d}")
+    ben = await bring(shop, ann)
+    await jobs.give_birthdays(shop.desk.context)
+    await shop.desk.apply(shop.sale(ben, NOW))
+    await jobs.follow_referrals(shop.desk.context)
+    lots = await shop.desk.rows(tables.lot)
+    assert sorted(one.points for one in lots) == [100, 100, 200, 250, 300]
+    assert {(one.inactive_months, one.expires_at) for one in lots} == {(3, None)}
+
+    shop.move(NOW + timedelta(days=80))
+    await jobs.run_sweep(shop.desk.context)
+    await shop.desk.apply(shop.sale(ben, NOW + timedelta(days=80)))
+    shop.move(NOW + timedelta(days=120))
+    await jobs.run_sweep(shop.desk.context)
+
+    assert await shop.has(ann) == (0, 0)
+    assert await shop.has(ben) == (100 + 100 + 100 + 200, 0)
 
 
 async def bring(shop: Shop, referrer: UUID) -> UUID:

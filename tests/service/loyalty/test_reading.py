@@ -131,6 +131,7 @@ async def test_lots_show_what_is_left_and_until_when(desk: Desk) -> None:
             "active": True,
             "activates_at": "2026-11-20T12:01:00Z",
             "expires_at": "2027-12-01T05:00:00Z",
+            "inactive_months": None,
         }
     ]
 

@@ -1,15 +1,21 @@
 """The worked cases of terms on a real Postgres, over HTTP; and in words."""
 
+import asyncio
+import io
+import json
+import zipfile
 from collections.abc import AsyncGenerator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from services.loyalty.domain.programme import Programme
+from services.loyalty.domain.terms import Expiry
 from services.loyalty.handlers import holds
-from services.loyalty.store import tables
-from shared.contracts.loyalty import PointsWrittenOff
+from services.loyalty.store import liability, tables
+from shared.contracts.loyalty import PointsExpired, PointsWrittenOff
 from shared.db import run_unit
 from tests import builders
 from tests.cases import terms
@@ -18,6 +24,7 @@ from tests.service.loyalty.desk import Desk
 from tests.service.loyalty.till import Till
 from tests.unit.loyalty import programmes
 
+IDLE = Expiry(inactive_months=3)
 NAMES = [case.name for case in terms.load()]
 
 
@@ -93,3 +100,85 @@ async def test_what_the_shop_bears_is_told_in_words_and_to_the_others(till: Till
     said = await words(till, 4)
     assert said[1] == (400, told[0].data.explain)
     assert said[3] == (-150, told[1].data.explain)
+
+
+def idle(**more: Any) -> Programme:
+    return programmes.small(programmes.version(expiry=IDLE, **more))
+
+
+async def shown(till: Till) -> tuple[Any, list[Any]]:
+    """Return the next expiry, and the lots with their ends."""
+    async with till.desk.client("staff") as client:
+        balance = (await client.get(f"/v1/members/{till.member_id}/balance")).json()
+        lots = (await client.get(f"/v1/members/{till.member_id}/lots")).json()["data"]
+    return balance["next_expiry"], [(one["remaining"], one["expires_at"]) for one in lots]
+
+
+async def test_the_end_by_inactivity_is_shown_as_things_stand(till: Till) -> None:
+    """The clock says 20 November; in New York."""
+    till.desk.under(idle())
+    await till.earn(100)
+    end, moved = "2027-02-21T05:00:00Z", "2027-03-06T05:00:00Z"
+    assert await shown(till) == ({"at": end, "points": 100}, [(100, end)])
+
+    till.desk.clock.advance(timedelta(days=15))
+    await till.act(await till.held(30), "capture")
+    async with till.desk.client("admin") as office:
+        body = {"member_id": str(till.member_id), "points": 7, "reason": "goodwill"}
+        await office.post("/v1/adjustments", json=body, headers={"Idempotency-Key": "one"})
+
+    next_expiry, lots = await shown(till)
+    assert next_expiry == {"at": moved, "points": 77}
+    assert sorted(lots) == [(7, moved), (70, moved)]
+
+
+async def test_a_sale_does_not_touch_the_points_before_and_the_sweep_looks_at_the_facts(
+    till: Till,
+) -> None:
+    till.desk.under(idle())
+    await till.earn(100)
+    (before,) = await till.desk.rows(tables.account)
+    till.desk.clock.advance(timedelta(days=60))
+    await till.earn(50, occurred_at=till.desk.clock.now())
+    (account,) = await till.desk.rows(tables.account)
+    assert account.idle_at == before.idle_at
+
+    # The day that the first purchase alone would have lasted to: nothing has ended.
+    assert await till.sweep(days=60) == 1
+    assert await till.sweep() == 0
+    assert await till.has() == (150, 0, 0, 0)
+
+    # The last day; what nobody swept yet can not be spent all the same.
+    till.desk.clock.advance(timedelta(days=35))
+    assert (await till.hold(1)).json()["code"] == "points_insufficient"
+    await asyncio.gather(*(till.sweep() for _ in range(3)))
+    assert await till.has() == (0, 0, 0, 0)
+    (account,) = await till.desk.rows(tables.account)
+    assert account.idle_at is None
+    ended = [one for one in await till.desk.published("loyalty") if isinstance(one, PointsExpired)]
+    assert sorted(one.data.points for one in ended) == [50, 100]
+    assert {one.time for one in ended} == {datetime(2027, 4, 20, 4, tzinfo=UTC)}
+
+
+async def test_lots_that_ended_by_inactivity_count_as_such(till: Till) -> None:
+    till.desk.under(idle())
+    await till.earn(100)
+    await till.act(await till.held(40), "capture")
+    await till.sweep(days=200)
+
+    async with till.desk.db.transaction() as tx:
+        history = await liability.load_history(tx, till.desk.clock.now())
+
+    assert (history.lots, history.points, history.expired) == (1, 100, 60)
+
+
+async def test_the_archive_says_when_points_end(till: Till) -> None:
+    till.desk.under(idle())
+    await till.earn(100)
+
+    async with till.desk.client("admin") as client:
+        answer = await client.get(f"/v1/members/{till.member_id}/export")
+
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        (lot,) = json.loads(archive.read("lots.json"))
+    assert lot["expires_at"] == "2027-02-21T05:00:00Z"

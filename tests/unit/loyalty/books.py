@@ -81,7 +81,10 @@ class Ledger:
         pairs = {(key.member_id, key.rule) for key in asking}
         given = {key: one for key, one in self.awards.items() if (one.member_id, one.rule) in pairs}
         changed = progress.differences(pairs, self.progress, given, self.programme)
-        gifts = [awards.change(given.get(one.award_id), one, one.award_id) for one in changed]
+        gifts = [
+            awards.change(given.get(one.award_id), one, one.award_id, self.programme)
+            for one in changed
+        ]
         self.awards |= {one.award_id: one for one in changed}
         return gifts
 
@@ -150,6 +153,11 @@ class Ledger:
             {lot_id: kept for (owner, lot_id), kept in self.lots.items() if owner == member_id},
             {key: one for key, one in self.holds.items() if one.member_id == member_id},
             self.holds.get(merge.merge_id) if merge else None,
+            {
+                key: one.visited_at
+                for key, one in self.receipts.items()
+                if one.member_id == member_id and one.visited_at
+            },
         )
 
     def merge(self, merge: Merge) -> None:

@@ -20,6 +20,7 @@ from services.loyalty.domain.terms import Expiry, Pending
 from services.loyalty.settings import programme
 
 DEMO_FILE = Path(__file__).parents[3] / "deploy" / "programme" / "demo.yaml"
+_YEAR = Expiry(12)
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -33,6 +34,7 @@ def version(
     pending: Pending | None = None,
     rewards: tuple[Reward, ...] = (),
     shortfall: Shortfall = "debt",
+    expiry: Expiry = _YEAR,
 ) -> Version:
     """10 a dollar, fresh produce double, fuel nothing, and ``bonuses``; good for twelve months."""
     return Version(
@@ -49,7 +51,7 @@ def version(
             *bonuses,
         ),
         excluded=Excluded("fuel", "Fuel earns nothing", frozenset({"FUEL"})),
-        expiry=Expiry(12),
+        expiry=expiry,
         caps=caps,
         pending=pending,
         rewards=rewards,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.loyalty.domain import challenges, periods
 from services.loyalty.domain.challenges import Challenge, Counter
 from services.loyalty.domain.programme import Programme
-from services.loyalty.domain.terms import Pending
+from services.loyalty.domain.terms import Expiry, Pending
 from shared.contracts.purchases import ReturnedLine
 from tests import builders
 from tests.builders import MEMBER, NOW
@@ -32,6 +32,7 @@ BAKER = Challenge(
     "month",
     categories=frozenset({"BREAD"}),
 )
+IDLE = Expiry(inactive_months=2)
 
 
 def under(*known: Challenge, pending: Pending | None = None) -> Programme:
@@ -209,7 +210,11 @@ def test_any_order_and_batching_gives_the_same_awards(
             events.append(
                 void(sold) if fate == "void" else builders.purchase_returned(sold.data, [back])
             )
-    programme = under(replace(REGULAR, goal=2), FIRST, BAKER)
+    known = replace(REGULAR, goal=2), FIRST, BAKER
+    idle = programmes.version("v2", since=datetime(2026, 5, 20, tzinfo=UTC), expiry=IDLE)
+    programme = programmes.small(
+        replace(programmes.version(), challenges=known), replace(idle, challenges=known)
+    )
     in_order = Ledger(programme)
     in_order.apply(sorted(events, key=lambda event: event.time))
 

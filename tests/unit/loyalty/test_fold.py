@@ -13,13 +13,14 @@ from services.loyalty.domain.caps import Cap
 from services.loyalty.domain.postings import Move, Posting
 from services.loyalty.domain.programme import Programme, Shortfall
 from services.loyalty.domain.spending import Spend
-from services.loyalty.domain.terms import Pending
+from services.loyalty.domain.terms import Expiry, Pending
 from shared.contracts.purchases import Receipt, ReturnedLine
 from tests import builders
 from tests.unit.loyalty import programmes
 from tests.unit.loyalty.books import Ledger
 
 ANN, BEN, EVE = (UUID(int=number) for number in (1, 2, 3))
+BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
 CHANGED = datetime(2024, 4, 10, tzinfo=UTC)
 CATEGORIES = ("BREAD", "BANANAS", "FUEL", None)
 
@@ -259,12 +260,24 @@ def test_nor_do_they_where_points_were_spent(data: st.DataObject) -> None:
     """
     pending = data.draw(st.sampled_from([None, Pending(days=14), Pending(days=300)]))
     before, after = data.draw(st.permutations(get_args(Shortfall)))
-    began = datetime(2024, 1, 1, tzinfo=UTC)
     programme = programmes.small(
-        programmes.version(since=began, pending=pending, shortfall=before),
+        programmes.version(since=BEGAN, pending=pending, shortfall=before),
         programmes.version("v2", since=CHANGED, pending=pending, shortfall=after),
     )
     assert_any_order(data, programme, days, naming=True)
+
+
+@given(st.data())
+def test_nor_do_they_where_points_end_by_inactivity(data: st.DataObject) -> None:
+    pending = data.draw(st.sampled_from([None, Pending(days=14), Pending(days=90)]))
+    terms = [Expiry(inactive_months=1), Expiry(inactive_months=2), Expiry(3)]
+    first, second, _ = data.draw(st.permutations(terms))
+    programme = programmes.small(
+        programmes.version(since=BEGAN, pending=pending, expiry=first),
+        programmes.version("v2", since=CHANGED, pending=pending, expiry=second),
+    )
+    ends = BEGAN + timedelta(days=data.draw(st.integers(60, 300)))
+    assert_any_order(data, programme, days, naming=True, until=ends)
 
 
 def assert_any_order(
@@ -273,6 +286,7 @@ def assert_any_order(
     on: st.SearchStrategy[int],
     *,
     naming: bool = False,
+    until: datetime = builders.NOW + timedelta(days=100),
 ) -> None:
     by_receipt = data.draw(
         st.lists(
@@ -287,12 +301,12 @@ def assert_any_order(
     cuts = sorted(data.draw(st.lists(st.integers(0, len(shuffled)), max_size=5)))
     batches = [shuffled[start:end] for start, end in itertools.pairwise([0, *cuts, len(shuffled)])]
     holds = {key: hold for first, *_ in by_receipt for key, hold in named_by(first.data).items()}
-    in_order, any_order = (Ledger(programme, holds=dict(holds)) for _ in range(2))
+    in_order, any_order = (Ledger(programme, holds=dict(holds), now=BEGAN) for _ in range(2))
 
     in_order.apply(events)
     any_order.apply_all(batches)
     for ledger in (in_order, any_order):
-        ledger.sweep(builders.NOW + timedelta(days=100))
+        ledger.sweep(max(ledger.now, until))
 
     assert reached(any_order) == reached(in_order)
     for ledger in (in_order, any_order):

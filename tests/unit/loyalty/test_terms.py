@@ -56,6 +56,7 @@ def test_points_wait_for_days_or_for_goods() -> None:
         ({"years": 2}, Expiry(2, "years", "year")),
         ({"months": 6, "until": "day"}, Expiry(6, "months", "day")),
         ({"never": True}, Expiry()),
+        ({"inactive_months": 12}, Expiry(inactive_months=12)),
     ],
 )
 def test_the_document_says_when_points_end(expiry: Any, compiled: Expiry) -> None:
@@ -69,6 +70,8 @@ def test_the_document_says_when_points_end(expiry: Any, compiled: Expiry) -> Non
         {"expiry": {"days": 1, "months": 1}},
         {"expiry": {"never": True, "until": "year"}},
         {"expiry": {"never": False}},
+        {"expiry": {"inactive_months": 12, "until": "month"}},
+        {"expiry": {"inactive_months": 12, "months": 12}},
         {"expiry": {"days": 0}},
         {"pending": {}},
         {"pending": {"days": 400}},

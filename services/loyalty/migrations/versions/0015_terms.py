@@ -1,4 +1,4 @@
-"""What the programme bears of what its members took."""
+"""What the programme bears of what its members took; lots that end by inactivity."""
 
 from alembic import op
 
@@ -15,6 +15,9 @@ UPGRADE = (
             AND (available = 0 OR debt = 0)
         )
     """,
+    "ALTER TABLE account ADD COLUMN idle_at timestamptz",
+    "CREATE INDEX account_idle ON account (idle_at) WHERE idle_at IS NOT NULL",
+    "ALTER TABLE lot ADD COLUMN inactive_months smallint",
 )
 
 
@@ -25,12 +28,13 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it away; refuses where something was borne: nothing else could explain it."""
+    """Take it away; refuses where something was borne, or ends by inactivity."""
     op.execute(
         """
         DO $$ BEGIN
-            IF EXISTS (SELECT FROM account WHERE lost > 0) THEN
-                RAISE EXCEPTION 'the programme bears losses; restore a backup instead';
+            IF EXISTS (SELECT FROM account WHERE lost > 0)
+                OR EXISTS (SELECT FROM lot WHERE inactive_months IS NOT NULL) THEN
+                RAISE EXCEPTION 'losses were borne, or points end idle; restore a backup instead';
             END IF;
         END $$
         """
@@ -38,10 +42,11 @@ def downgrade() -> None:
     op.execute(
         """
         ALTER TABLE account
-            DROP CONSTRAINT account_not_overdrawn, DROP COLUMN lost,
+            DROP CONSTRAINT account_not_overdrawn, DROP COLUMN lost, DROP COLUMN idle_at,
             ADD CONSTRAINT account_not_overdrawn CHECK (
                 available >= 0 AND pending >= 0 AND held >= 0 AND debt >= 0
                 AND (available = 0 OR debt = 0)
             )
         """
     )
+    op.execute("ALTER TABLE lot DROP COLUMN inactive_months")
