@@ -7,10 +7,12 @@ from services.loyalty.handlers import (
     gift_cards,
     gift_holds,
     holds,
+    notices,
     referrals,
     tiers,
 )
 from services.loyalty.handlers.audit import AuditReport, audit
+from services.loyalty.store.notices import Key
 from shared import log, metrics
 from shared.db import run_unit
 from shared.service import Job
@@ -57,6 +59,14 @@ async def review_tiers(context: LoyaltyContext) -> None:
         pass
 
 
+async def run_notices(context: LoyaltyContext) -> None:
+    """Tell members of points that are about to end, end by end."""
+    for tell in (notices.tell_dated, notices.tell_idle):
+        after: Key | None = None
+        while after := await run_unit(context.db, lambda tx: tell(tx, context, after=after)):  # noqa: B023
+            pass
+
+
 async def _audit_gift_cards(context: LoyaltyContext) -> None:
     async with context.db.transaction() as tx:
         report = await gift_books.audit(tx)
@@ -91,6 +101,7 @@ async def expire_gift_cards(context: LoyaltyContext) -> None:
 JOBS = (
     Job("sweep", every_s=10, run=run_sweep),
     Job("tiers", every_s=10, run=review_tiers),
+    Job("expiry-notices", every_s=3_600, run=run_notices),
     Job("audit", every_s=3_600, run=run_audit),
     Job("birthdays", every_s=900, run=give_birthdays),
     Job("referrals", every_s=30, run=follow_referrals),

@@ -156,6 +156,25 @@ class WriteOff(Contract):
     """In words a member understands."""
 
 
+class EndAhead(Contract):
+    """Points that a member has, and that end soon unless they are spent."""
+
+    member_id: UUID
+    """Whose account."""
+    points: Points
+    """Positive."""
+    ends_at: AwareDatetime
+    """The first instant at which they are gone; as things stand, where that may move."""
+    value_minor: int
+    """What they are worth, in minor units."""
+    currency: str
+    """ISO 4217."""
+    last_day: str
+    """The last day on which they can be spent, in words."""
+    explain: str
+    """In words a member understands."""
+
+
 class TierMovement(Contract):
     """A member moved between tiers."""
 
@@ -262,6 +281,13 @@ class PointsWrittenOff(Event):
     data: WriteOff
 
 
+class PointsExpiring(Event):
+    """Points are about to end; once for each end."""
+
+    type: Literal["points.expiring.v1"] = "points.expiring.v1"
+    data: EndAhead
+
+
 class TierChanged(Event):
     """A member's tier changed."""
 
@@ -287,6 +313,7 @@ LoyaltyEvent = (
     | PointsAwarded
     | PointsMerged
     | PointsWrittenOff
+    | PointsExpiring
     | TierChanged
     | TierNoticed
 )

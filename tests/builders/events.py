@@ -17,6 +17,7 @@ from shared.contracts.interactions import (
 from shared.contracts.loyalty import (
     AwardMovement,
     Correction,
+    EndAhead,
     LotEnd,
     OpeningLot,
     Passage,
@@ -24,6 +25,7 @@ from shared.contracts.loyalty import (
     PointsAwarded,
     PointsEarned,
     PointsExpired,
+    PointsExpiring,
     PointsMerged,
     PointsMovement,
     PointsOpened,
@@ -241,6 +243,20 @@ def points_written_off(**overrides: Any) -> PointsWrittenOff:
         "explain": "There were not as many; the shop bears the rest: 50 points.",
     }
     return made.event(PointsWrittenOff, WriteOff, state, overrides)
+
+
+def points_expiring(**overrides: Any) -> PointsExpiring:
+    """Build 200 points that end in two weeks."""
+    state = {
+        "member_id": MEMBER,
+        "points": 200,
+        "ends_at": NOW + timedelta(days=14),
+        "value_minor": 20,
+        "currency": CURRENCY,
+        "last_day": "4 December 2026",
+        "explain": "200 points, worth 0.20 USD, can be spent until 4 December 2026.",
+    }
+    return made.event(PointsExpiring, EndAhead, state, overrides)
 
 
 def tier_changed(**overrides: Any) -> TierChanged:

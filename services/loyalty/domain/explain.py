@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.loyalty.domain import adjustments
+from services.loyalty.domain import adjustments, notices
 from services.loyalty.domain.accounts import DEBT, REDEEMED
 from services.loyalty.domain.bonuses import PERCENT
 from services.loyalty.domain.fold import Why
+from services.loyalty.domain.notices import Notice
 from services.loyalty.domain.postings import Move, Posting
 from services.loyalty.domain.programme import Programme, Version
 from services.loyalty.domain.settle import FAILED, FIELDS_PER_LINE, RECEIPT
@@ -99,6 +100,13 @@ def passage(why: Why, points: int) -> str:
     usual = points < 0 if why == "merged_away" else points >= 0
     because = _BECAUSE[why] if usual else _BACK[why]
     return f"{because}: {abs(points)} points."
+
+
+def ending_in_short(notice: Notice, programme: Programme) -> str:
+    """Return one sentence about points that are about to end, for messages."""
+    worth = money(programme.value_minor(notice.points), programme)
+    until = notices.last_day(notice, programme)
+    return f"{notice.points} points, worth {worth}, can be spent until {until}."
 
 
 def tier_reason(change: TierChange, programme: Programme) -> str:

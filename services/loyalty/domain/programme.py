@@ -62,6 +62,8 @@ class Version:
     shortfall: Shortfall = "debt"
     """What becomes of points that were taken and turn out not to be there: a debt of the member,
     or a loss of the programme, which leaves the member with nothing."""
+    expiry_notice_days: int = 0
+    """How long before their end a member is told that points end; 0 for never."""
     challenges: tuple[Challenge, ...] = ()
     birthday: Birthday | None = None
     referral: Referral | None = None
@@ -154,6 +156,13 @@ class Programme:
         """Whether the programme bears what lacks of points that were taken at ``at``."""
         version = self.in_force(at)
         return version is not None and version.shortfall == "down_to_zero"
+
+    def notice_until(self, now: datetime) -> datetime | None:
+        """Return up to when points end that members are told of; None where they are not."""
+        version = self.in_force(now)
+        if version is None or not version.expiry_notice_days:
+            return None
+        return now + timedelta(days=version.expiry_notice_days)
 
     def value_minor(self, points: int) -> int:
         """Return what ``points`` are worth in minor units, rounded down."""

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.loyalty.domain import explain, fold
+from services.loyalty.domain import explain, fold, notices
 from services.loyalty.domain.accounts import REDEEMED
 from services.loyalty.domain.fold import Book
 from services.loyalty.domain.lots import NEVER
 from services.loyalty.domain.members import Identifier, Member
+from services.loyalty.domain.notices import Notice
 from services.loyalty.domain.postings import Closing, Move, Posting
 from services.loyalty.domain.programme import Programme
 from services.loyalty.domain.tier_reviews import TierChange, TierNotice
@@ -20,6 +21,7 @@ from shared.contracts.interactions import Consent, ConsentGiven
 from shared.contracts.loyalty import (
     AwardMovement,
     Correction,
+    EndAhead,
     LotEnd,
     OpeningLot,
     Passage,
@@ -27,6 +29,7 @@ from shared.contracts.loyalty import (
     PointsAwarded,
     PointsEarned,
     PointsExpired,
+    PointsExpiring,
     PointsMerged,
     PointsMovement,
     PointsOpened,
@@ -274,6 +277,32 @@ def _written_off(move: Move, words: str) -> PointsWrittenOff:
             explain=words,
         ),
     )
+
+
+async def expiring(tx: Tx, told: Sequence[Notice], programme: Programme, now: datetime) -> None:
+    """Announce points that are about to end; ``told`` was recorded just now."""
+    await outbox.append(tx, [_ending(one, programme, now) for one in told])
+
+
+def _ending(notice: Notice, programme: Programme, now: datetime) -> Outgoing:
+    subject = str(notice.member_id)
+    instant = int(notice.ends_at.timestamp() * 1_000_000)
+    announced = PointsExpiring(
+        id=ids.derived_id(notice.member_id, f"points.expiring.v1:{instant}"),
+        source=SOURCE,
+        time=now,
+        subject=subject,
+        data=EndAhead(
+            member_id=notice.member_id,
+            points=notice.points,
+            ends_at=notice.ends_at,
+            value_minor=programme.value_minor(notice.points),
+            currency=programme.currency,
+            last_day=notices.last_day(notice, programme),
+            explain=explain.ending_in_short(notice, programme),
+        ),
+    )
+    return Outgoing("loyalty", subject, announced)
 
 
 def _tier(change: TierChange, book: Book) -> Outgoing:

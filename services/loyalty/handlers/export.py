@@ -40,6 +40,7 @@ ABOUT_LISTS = {
     "tier_notices": "when you were told that a tier would be lost",
     "devices": "phones whose app shows codes at the till, revoked ones too",
     "merges": "when another membership of yours became part of this one, or this one of another",
+    "expiry_notices": "points of which you were told that they would end, and when",
 }
 """By the names of ``store.export.LISTS``."""
 MISSING = """

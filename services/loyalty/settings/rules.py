@@ -182,6 +182,9 @@ class RulesDocument(Document):
     expiry: ExpiryRule
     pending: PendingRule | None = None
     returns: ReturnsRule = ReturnsRule()
+    expiry_notice_days: int = Field(default=0, strict=True, ge=0, le=365)
+    """How long before their end members are told of points that end; 0 for never. The rules that
+    are in force then decide, whichever the points were earned by."""
     challenges: Annotated[tuple[ChallengeRule, ...], Field(max_length=CHALLENGES_MAX)] = ()
     birthday: BirthdayRule | None = None
     referral: ReferralRule | None = None
@@ -245,6 +248,7 @@ class RulesDocument(Document):
             caps=tuple(Cap(cap.rule, cap.title, cap.per, cap.points) for cap in self.caps),
             pending=self.pending.compiled() if self.pending else None,
             shortfall=self.returns.shortfall,
+            expiry_notice_days=self.expiry_notice_days,
             challenges=tuple(one.compiled() for one in self.challenges),
             birthday=self.birthday.compiled() if self.birthday else None,
             referral=self.referral.compiled() if self.referral else None,

@@ -10,6 +10,7 @@ from services.loyalty.store.award_tables import award, merge, progress, referral
 from services.loyalty.store.tables import (
     adjustment,
     device,
+    expiry_notice,
     lot,
     opening_lot,
     qualifying_spend,
@@ -36,6 +37,7 @@ LISTS: Mapping[str, sa.Table] = {
     "tier_notices": tier_notice,
     "devices": device,
     "merges": merge,
+    "expiry_notices": expiry_notice,
 }
 """Tables that go into the archive as they are, by the name of their file."""
 

@@ -89,7 +89,12 @@ sa.Index(
     account.c.tier_review_at,
     postgresql_where=account.c.tier_review_at.is_not(None),
 )
-sa.Index("account_idle", account.c.idle_at, postgresql_where=account.c.idle_at.is_not(None))
+sa.Index(
+    "account_idle",
+    account.c.idle_at,
+    account.c.member_id,
+    postgresql_where=account.c.idle_at.is_not(None),
+)
 
 entry = sa.Table(
     "entry",
@@ -146,7 +151,12 @@ with the member who took over, in a lot of their own. One that ends after ``inac
 ``expires_at`` until that has come.
 """
 sa.Index("lot_begins", lot.c.activates_at, postgresql_where=~lot.c.active & (lot.c.remaining > 0))
-sa.Index("lot_ends", lot.c.expires_at, postgresql_where=lot.c.active & (lot.c.remaining > 0))
+sa.Index(
+    "lot_ends",
+    lot.c.expires_at,
+    lot.c.member_id,
+    postgresql_where=lot.c.active & (lot.c.remaining > 0),
+)
 
 spend = sa.Table(
     "spend",
@@ -328,3 +338,13 @@ Whoever writes one has locked its member's account. What is posted is a lot or a
 """
 sa.Index("adjustment_by_state", adjustment.c.state, adjustment.c.adjustment_id)
 sa.Index("adjustment_member", adjustment.c.member_id)
+
+expiry_notice = sa.Table(
+    "expiry_notice",
+    METADATA,
+    sa.Column("member_id", sa.Uuid, primary_key=True),
+    sa.Column("ends_at", _INSTANT, primary_key=True),
+    sa.Column("points", sa.BigInteger, nullable=False),
+    sa.Column("announced_at", _INSTANT, nullable=False),
+)
+"""Of which points a member was told that they would end then; written once, with the event."""

@@ -35,6 +35,7 @@ def version(
     rewards: tuple[Reward, ...] = (),
     shortfall: Shortfall = "debt",
     expiry: Expiry = _YEAR,
+    expiry_notice_days: int = 0,
 ) -> Version:
     """10 a dollar, fresh produce double, fuel nothing, and ``bonuses``; good for twelve months."""
     return Version(
@@ -56,6 +57,7 @@ def version(
         pending=pending,
         rewards=rewards,
         shortfall=shortfall,
+        expiry_notice_days=expiry_notice_days,
     )
 
 

@@ -1,6 +1,8 @@
-"""What the programme bears of what its members took; lots that end by inactivity."""
+"""What the programme bears of what members took; ends by inactivity; notices of ends."""
 
 from alembic import op
+
+from shared.db.migrate import runtime_role
 
 revision = "0015"
 down_revision = "0013"
@@ -16,8 +18,21 @@ UPGRADE = (
         )
     """,
     "ALTER TABLE account ADD COLUMN idle_at timestamptz",
-    "CREATE INDEX account_idle ON account (idle_at) WHERE idle_at IS NOT NULL",
+    "CREATE INDEX account_idle ON account (idle_at, member_id) WHERE idle_at IS NOT NULL",
     "ALTER TABLE lot ADD COLUMN inactive_months smallint",
+    # Notices are walked by end and member.
+    "DROP INDEX lot_ends",
+    "CREATE INDEX lot_ends ON lot (expires_at, member_id) WHERE active AND remaining > 0",
+    """
+    CREATE TABLE expiry_notice (
+        member_id uuid NOT NULL,
+        ends_at timestamptz NOT NULL,
+        points bigint NOT NULL,
+        announced_at timestamptz NOT NULL,
+        CONSTRAINT expiry_notice_of_something CHECK (points > 0),
+        PRIMARY KEY (member_id, ends_at)
+    )
+    """,
 )
 
 
@@ -25,6 +40,7 @@ def upgrade() -> None:
     """Add it; nothing of the books so far changes."""
     for statement in UPGRADE:
         op.execute(statement)
+    op.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON expiry_notice FROM {runtime_role()}")
 
 
 def downgrade() -> None:
@@ -49,4 +65,7 @@ def downgrade() -> None:
             )
         """
     )
+    op.drop_table("expiry_notice")
+    op.execute("DROP INDEX lot_ends")
+    op.execute("CREATE INDEX lot_ends ON lot (expires_at) WHERE active AND remaining > 0")
     op.execute("ALTER TABLE lot DROP COLUMN inactive_months")
