@@ -38,6 +38,11 @@ _SHIPPED: Mapping[str, _Shipped] = {
         "You earned {{ points.earned }} points",
         "You earned {{ points.earned }} points",
     ),
+    planning.EXPIRING: _Shipped(
+        "points",
+        "{{ points.ending }} of your points end after {{ points.until }}",
+        "{{ points.ending }} points end soon",
+    ),
 }
 
 
@@ -77,6 +82,12 @@ def sample_values() -> dict[str, Any]:
         "member": {"first_name": "Ada", "name": "Ada Example"},
         "offers": offers,
         "offers_first": offers[0],
-        "points": {"earned": 120, "available": 1480, "explain": "1 point per USD"},
+        "points": {
+            "earned": 120,
+            "available": 1480,
+            "explain": "1 point per USD",
+            "ending": 200,
+            "until": "4 December 2026",
+        },
         "unsubscribe_url": "https://example.org/u/preview",
     }

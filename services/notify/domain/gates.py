@@ -67,6 +67,8 @@ class Facts:
     items: int | None = None
     """How many things the message is about; None = about one thing that stays true."""
     items_valid: int = 0
+    ending: int | None = None
+    """What is left of points that end soon; None where the message is not about that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,10 @@ def _preference(asked: Asked, facts: Facts, _limits: Limits) -> _Answer:
 
 
 def _still_true(_asked: Asked, facts: Facts, _limits: Limits) -> _Answer:
-    """Tell nobody of an offer that is used or over."""
+    """Tell nobody of an offer that is used or over, or of points that are spent or have ended."""
+    if facts.ending is not None:
+        left = f"{facts.ending} points are left of them"
+        return _Answer(left, None if facts.ending > 0 else "no_longer_true")
     if facts.items is None:
         return _Answer("reports what happened")
     if facts.items_valid == 0:

@@ -12,6 +12,7 @@ from shared import ids
 
 DIGEST = "offers_digest"
 POINTS = "points_earned"
+EXPIRING = "points_expiring"
 DIGEST_CHANNELS: tuple[matrix.Channel, ...] = ("email", "inbox")
 
 
@@ -98,22 +99,26 @@ def collect(offers: Sequence[NewOffer], open_digests: OpenDigests) -> Digests:
     return Digests(tuple(plans), tuple(contents))
 
 
-def points_message(
-    event_id: UUID,
-    member_id: UUID,
-    *,
-    channel: matrix.Channel,
-    caused_at: datetime,
-    values: Mapping[str, Any],
-) -> Plan:
-    """Return the message that says which points a purchase gave."""
+@dataclass(frozen=True, slots=True)
+class PointsNews:
+    """Points that a purchase gave, or that end soon."""
+
+    event_id: UUID
+    member_id: UUID
+    template: str
+    at: datetime
+    values: Mapping[str, Any]
+
+
+def points_message(news: PointsNews, channel: matrix.Channel) -> Plan:
+    """Return the message that tells of it."""
     return Plan(
-        message_id=message_id(event_id, POINTS, channel),
-        member_id=member_id,
+        message_id=message_id(news.event_id, news.template, channel),
+        member_id=news.member_id,
         topic="points",
         channel=channel,
-        template=POINTS,
-        cause_id=event_id,
-        caused_at=caused_at,
-        values=values,
+        template=news.template,
+        cause_id=news.event_id,
+        caused_at=news.at,
+        values=news.values,
     )

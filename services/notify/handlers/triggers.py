@@ -6,13 +6,13 @@ from uuid import UUID
 
 from services.notify.context import NotifyContext
 from services.notify.domain import gates, matrix, planning
-from services.notify.domain.planning import NewOffer, Plan
+from services.notify.domain.planning import NewOffer, Plan, PointsNews
 from services.notify.handlers import announce
 from services.notify.handlers.announce import Told
 from services.notify.store import members, messages, offers
 from services.notify.store.messages import NewMessage
 from services.notify.store.offers import OfferRow
-from shared.contracts.loyalty import LoyaltyEvent, PointsEarned
+from shared.contracts.loyalty import LoyaltyEvent, PointsEarned, PointsExpiring, PointsSpent
 from shared.contracts.offers import OfferEvent, OfferIssued, OfferRedeemed
 from shared.db import Tx
 
@@ -66,28 +66,47 @@ def _offer_row(event: OfferIssued) -> OfferRow:
 
 
 async def on_loyalty(tx: Tx, events: Sequence[LoyaltyEvent], context: NotifyContext) -> None:
-    """Tell of earned points: in the inbox, and by mail for who asked for it."""
+    """Tell of points earned or about to end: in the inbox, and by mail for who asked for it."""
     now = context.clock.now()
     # Of what was taken over from another system nobody is told: it is no news.
-    earned = [
-        event for event in events if isinstance(event, PointsEarned) and not event.data.imported
+    news = [
+        event
+        for event in events
+        if isinstance(event, PointsExpiring)
+        or (isinstance(event, PointsEarned) and not event.data.imported)
     ]
-    if not earned:
-        return
-    member_ids = sorted({event.data.member_id for event in earned})
+    if news:
+        await _tell(tx, news, now, context)
+    await messages.lessen(
+        tx,
+        [
+            (event.data.member_id, event.time, event.data.points)
+            for event in events
+            if isinstance(event, PointsSpent)
+        ],
+    )
+
+
+async def _tell(
+    tx: Tx, news: Sequence[PointsEarned | PointsExpiring], now: datetime, context: NotifyContext
+) -> None:
+    member_ids = sorted({event.data.member_id for event in news})
     by_mail = await members.list_who_asked(tx, member_ids, "points", "email")
     plans = [
-        planning.points_message(
-            event.id,
-            event.data.member_id,
-            channel=channel,
-            caused_at=event.time,
-            values=_points(event),
-        )
-        for event in earned
+        planning.points_message(_news(event), channel)
+        for event in news
         for channel in _points_channels(event.data.member_id, by_mail)
     ]
     await ask(tx, plans, now=now, not_before=now, context=context)
+
+
+def _news(event: PointsEarned | PointsExpiring) -> PointsNews:
+    template, values = (
+        (planning.EXPIRING, _ending(event))
+        if isinstance(event, PointsExpiring)
+        else (planning.POINTS, _points(event))
+    )
+    return PointsNews(event.id, event.data.member_id, template, event.time, values)
 
 
 def _points_channels(member_id: UUID, by_mail: set[UUID]) -> tuple[matrix.Channel, ...]:
@@ -98,6 +117,15 @@ def _points(event: PointsEarned) -> Mapping[str, object]:
     return {
         "earned": event.data.points,
         "available": event.data.available,
+        "explain": event.data.explain,
+    }
+
+
+def _ending(event: PointsExpiring) -> Mapping[str, object]:
+    return {
+        "ending": event.data.points,
+        "until": event.data.last_day,
+        "ends_at": event.data.ends_at.isoformat(),
         "explain": event.data.explain,
     }
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from services.notify.domain import matrix
 from services.notify.domain.gates import Asked, Facts, Standing
+from services.notify.domain.planning import EXPIRING
 from services.notify.store import consents, offers
 from services.notify.store.tables import (
     consent,
@@ -119,6 +120,11 @@ _OF_MESSAGE = (
 )  # fmt: skip
 
 
+def _ending(values: Mapping[str, Any], now: datetime) -> int:
+    """Return how many of the points that a message tells of can still be spent."""
+    return values["ending"] if datetime.fromisoformat(values["ends_at"]) > now else 0
+
+
 def _case(row: sa.RowMapping, now: datetime) -> Case:
     address = {"email": row["email"], "sms": row["phone"]}.get(row["channel"])
     bounced = address is not None and row["address_sha256"] == address_sha256(address)
@@ -138,6 +144,7 @@ def _case(row: sa.RowMapping, now: datetime) -> Case:
         frequency=row["frequency"],
         items=row["items"] if row["collect_key"] is not None else None,
         items_valid=row["items_valid"],
+        ending=_ending(row["template_values"], now) if row["template"] == EXPIRING else None,
     )
     return Case(
         message_id=row["message_id"],

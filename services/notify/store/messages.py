@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from services.notify.domain.gates import Check
-from services.notify.domain.planning import OpenDigests, Plan
+from services.notify.domain.planning import EXPIRING, OpenDigests, Plan
 from services.notify.store.tables import message
 from shared.db import Tx, bulk
 
@@ -268,6 +268,42 @@ async def list_leases_over(tx: Tx, *, now: datetime, limit: int) -> Sequence[sa.
         .with_for_update(skip_locked=True)
     )
     return rows.mappings().all()
+
+
+async def lessen(tx: Tx, spent: Sequence[tuple[UUID, datetime, int]]) -> None:
+    """Take points that members spent off the notices of their end that have not left yet.
+
+    ``spent`` is member, time, points. What was spent before a notice is not in it. What ends next
+    is spent first, so it is of that; should a spend be told twice, a notice says too little.
+    """
+    if not spent:
+        return
+    each = bulk.unnest(
+        "s",
+        {
+            "member_id": (sa.Uuid(), [one[0] for one in spent]),
+            "at": (sa.DateTime(timezone=True), [one[1] for one in spent]),
+            "points": (sa.BigInteger(), [one[2] for one in spent]),
+        },
+    )
+    taken = (
+        sa.select(message.c.message_id, sa.func.sum(each.c.points).label("points"))
+        .where(
+            message.c.state.in_(("waiting", "queued")),
+            message.c.template == EXPIRING,
+            message.c.member_id == each.c.member_id,
+            message.c.caused_at <= each.c.at,
+        )
+        .group_by(message.c.message_id)
+        .subquery()
+    )
+    ending = message.c.template_values["ending"].as_integer() - taken.c.points
+    left = sa.func.jsonb_build_object("ending", sa.func.greatest(ending, 0))
+    await tx.execute(
+        message.update()
+        .values(template_values=message.c.template_values.op("||")(left))
+        .where(message.c.message_id == taken.c.message_id)
+    )
 
 
 async def wake(tx: Tx, member_ids: Sequence[UUID], *, now: datetime) -> None:

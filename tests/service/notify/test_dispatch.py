@@ -272,3 +272,39 @@ async def test_many_mails_share_a_few_connections(notify: Notify) -> None:
     assert len(notify.post.mails) == 30
     assert notify.post.sessions <= notify.context.dispatch.connections
     assert await jobs.recover_claims(notify.context) == 0
+
+
+async def test_points_that_end_soon_are_told_once(notify: Notify) -> None:
+    ada = await notify.enrol()
+    ending = builders.points_expiring(member_id=ada, time=notify.clock.now())
+    for _ in range(2):
+        await notify.feed("loyalty", ending)
+        await notify.work()
+
+    (told,) = await notify.messages()
+    assert (told["template"], told["state"]) == ("points_expiring", "sent")
+    assert told["content"] == {
+        "title": "200 points end soon",
+        "text": "You can spend them until 4 December 2026.",
+    }
+
+
+async def test_points_that_are_spent_meanwhile_are_not_told(notify: Notify) -> None:
+    """The first is spent in part, the second all of it; what was spent before counts for none."""
+    notices = {uuid4(): 150, uuid4(): 200}
+    now = notify.clock.now()
+    for member_id, spent in notices.items():
+        who = {"member_id": member_id, "subject": str(member_id)}
+        await notify.feed("loyalty", builders.points_expiring(time=now, **who))
+        await notify.feed(
+            "loyalty",
+            builders.points_spent(points=100, time=now - timedelta(hours=1), **who),
+            builders.points_spent(points=spent, time=now + timedelta(minutes=1), **who),
+        )
+        await notify.feed("members", builders.member_changed(**who))
+    await notify.work()
+
+    told = {one["member_id"]: one for one in await notify.messages()}
+    part, whole = (told[member_id] for member_id in notices)
+    assert (part["state"], part["content"]["title"]) == ("sent", "50 points end soon")
+    assert (whole["state"], whole["reason"]) == ("suppressed", "no_longer_true")
