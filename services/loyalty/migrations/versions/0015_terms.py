@@ -5,7 +5,7 @@ from alembic import op
 from shared.db.migrate import runtime_role
 
 revision = "0015"
-down_revision = "0013"
+down_revision = "0014"
 
 UPGRADE = (
     """
