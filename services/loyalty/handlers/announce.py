@@ -8,16 +8,15 @@ from services.loyalty.domain import explain, fold, notices
 from services.loyalty.domain.accounts import REDEEMED
 from services.loyalty.domain.fold import Book
 from services.loyalty.domain.lots import NEVER
-from services.loyalty.domain.members import Identifier, Member
 from services.loyalty.domain.notices import Notice
 from services.loyalty.domain.postings import Closing, Move, Posting
 from services.loyalty.domain.programme import Programme
 from services.loyalty.domain.tier_reviews import TierChange, TierNotice
+from services.loyalty.handlers import member_events
 from services.loyalty.store import members
 from shared import ids
 from shared.contracts import structs
 from shared.contracts.envelope import Event
-from shared.contracts.interactions import Consent, ConsentGiven
 from shared.contracts.loyalty import (
     AwardMovement,
     Correction,
@@ -43,12 +42,6 @@ from shared.contracts.loyalty import (
     TierNoticed,
     TierWarning,
     WriteOff,
-)
-from shared.contracts.members import (
-    MemberChanged,
-    MemberContact,
-    MemberContactChanged,
-    MemberState,
 )
 from shared.db import Tx, outbox
 from shared.db.outbox import Outgoing
@@ -352,78 +345,4 @@ async def _member_states(tx: Tx, changes: Sequence[TierChange]) -> list[Outgoing
     changed = await members.update_tiers(tx, newest)
     known = await members.list_identifiers(tx, [member.member_id for member in changed])
     now = changes[-1].at
-    return [state(member, known[member.member_id], at=now) for member in changed]
-
-
-def state(member: Member, identifiers: Sequence[Identifier], *, at: datetime) -> Outgoing:
-    """Return the member's state for ``members``: hashes only, no personal data."""
-    subject = str(member.member_id)
-    announced = MemberChanged(
-        id=ids.derived_id(member.member_id, "member.changed.v1", member.version),
-        source=SOURCE,
-        time=at,
-        subject=subject,
-        data=MemberState.model_validate(
-            {
-                "member_id": member.member_id,
-                "version": member.version,
-                "status": member.status,
-                "enrolled_at": member.enrolled_at,
-                "tier": member.tier,
-                "locale": member.profile.locale,
-                "time_zone": member.profile.time_zone,
-                "home_store": member.profile.home_store,
-                "merged_into": member.merged_into,
-                "identifiers": [{"kind": one.kind, "hmac": one.hmac} for one in identifiers],
-                "imported": member.imported,
-            }
-        ),
-    )
-    return Outgoing("members", subject, announced)
-
-
-def contact(member: Member, *, at: datetime) -> Outgoing:
-    """Return how to reach the member, for ``member-contacts``."""
-    subject = str(member.member_id)
-    announced = MemberContactChanged(
-        id=ids.derived_id(member.member_id, "member.contact_changed.v1", member.version),
-        source=SOURCE,
-        time=at,
-        subject=subject,
-        data=MemberContact(
-            member_id=member.member_id,
-            version=member.version,
-            name=member.profile.name,
-            email=member.profile.email,
-            phone=member.profile.phone,
-            locale=member.profile.locale,
-            time_zone=member.profile.time_zone,
-        ),
-    )
-    return Outgoing("member-contacts", subject, announced)
-
-
-def consent_given(consent: Consent, ordinal: int) -> Outgoing:
-    """Return a consent with its evidence, for ``interactions``."""
-    return _consent(consent, ids.derived_id(consent.member_id, "consent.given.v1", ordinal))
-
-
-def consent_imported(consent: Consent) -> Outgoing:
-    """Return a consent given elsewhere; its id is derived from what it says, however often."""
-    evidence = consent.evidence
-    wording = (evidence.wording_id, str(evidence.wording_version), evidence.source)
-    instant = str(int(evidence.recorded_at.timestamp() * 1_000_000))
-    said = ":".join(("consent", consent.purpose, consent.channel, "given", *wording, instant))
-    return _consent(consent, ids.derived_id(consent.member_id, said))
-
-
-def _consent(consent: Consent, event_id: UUID) -> Outgoing:
-    subject = str(consent.member_id)
-    announced = ConsentGiven(
-        id=event_id,
-        source=SOURCE,
-        time=consent.evidence.recorded_at,
-        subject=subject,
-        data=consent,
-    )
-    return Outgoing("interactions", subject, announced)
+    return [member_events.state(member, known[member.member_id], at=now) for member in changed]

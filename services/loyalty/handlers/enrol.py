@@ -10,7 +10,7 @@ from uuid import UUID
 from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain import referrals
 from services.loyalty.domain.members import Identifier, Member, Profile, mask
-from services.loyalty.handlers import announce
+from services.loyalty.handlers import member_events
 from services.loyalty.store import members
 from services.loyalty.store import referrals as referral_store
 from shared import identity, ids
@@ -83,10 +83,10 @@ async def enrol(tx: Tx, request: Enrolment, context: LoyaltyContext) -> Known:
     if request.referral_code is not None:
         await _remember_referrer(tx, request.referral_code, new, context)
     outgoing = [
-        announce.state(new, identifiers, at=now),
-        announce.contact(new, at=now),
+        member_events.state(new, identifiers, at=now),
+        member_events.contact(new, at=now),
         *(
-            announce.consent_given(_consent(new, wish), ordinal)
+            member_events.consent_given(_consent(new, wish), ordinal)
             for ordinal, wish in enumerate(request.consents)
         ),
     ]
@@ -171,8 +171,8 @@ async def _change(tx: Tx, member: Member, profile: Profile, context: LoyaltyCont
     await outbox.append(
         tx,
         [
-            announce.state(changed, known.identifiers, at=now),
-            announce.contact(changed, at=now),
+            member_events.state(changed, known.identifiers, at=now),
+            member_events.contact(changed, at=now),
         ],
     )
     return known

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain.members import Member, Profile
-from services.loyalty.handlers import announce, enrol
+from services.loyalty.handlers import enrol, member_events
 from services.loyalty.store import adjustments, members, merges
 from shared.db import Tx, outbox
 from shared.db.outbox import Outgoing
@@ -50,7 +50,7 @@ async def _sever(tx: Tx, member: Member, context: LoyaltyContext) -> Member:
     await outbox.append(
         tx,
         [
-            announce.state(erased, (), at=context.clock.now()),
+            member_events.state(erased, (), at=context.clock.now()),
             # A tombstone: compaction forgets the details from the log, too.
             Outgoing("member-contacts", str(member.member_id)),
         ],

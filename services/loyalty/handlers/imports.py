@@ -13,7 +13,7 @@ from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain.closing import Batch
 from services.loyalty.domain.imports import Arrival, OpeningLot, Openings, Register
 from services.loyalty.domain.members import Identifier, Member, Profile, mask
-from services.loyalty.handlers import announce, books
+from services.loyalty.handlers import announce, books, member_events
 from services.loyalty.handlers.enrol import ConsentWish
 from services.loyalty.store import imports as store
 from services.loyalty.store.imports import Wanted
@@ -73,10 +73,14 @@ async def take_members(tx: Tx, rows: Sequence[MemberRow], context: LoyaltyContex
         outcomes.append(outcome)
         if member is not None:
             # Also of a row that changes nothing: its id lets everybody drop it the second time.
-            outgoing += [announce.consent_imported(_consent(member, one)) for one in row.consents]
+            outgoing += [
+                member_events.consent_imported(_consent(member, one)) for one in row.consents
+            ]
     touched = await _write(tx, register)
-    states = [announce.state(one, register.identifiers[one.member_id], at=now) for one in touched]
-    contacts = [announce.contact(one, at=now) for one in touched]
+    states = [
+        member_events.state(one, register.identifiers[one.member_id], at=now) for one in touched
+    ]
+    contacts = [member_events.contact(one, at=now) for one in touched]
     await outbox.append(tx, [*states, *contacts, *outgoing])
     return outcomes
 

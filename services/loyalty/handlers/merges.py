@@ -11,7 +11,7 @@ from services.loyalty.domain.accounts import MemberState
 from services.loyalty.domain.closing import Batch
 from services.loyalty.domain.members import Member
 from services.loyalty.domain.merges import Merge
-from services.loyalty.handlers import announce, books, enrol, holds, tiers
+from services.loyalty.handlers import announce, books, enrol, holds, member_events, tiers
 from services.loyalty.store import members as member_store
 from services.loyalty.store import merges as store
 from shared import ids
@@ -110,5 +110,5 @@ async def _announce(tx: Tx, change: Merge, known: Sequence[Member]) -> None:
     identifiers = await member_store.list_identifiers(tx, [one.member_id for one in after])
     at = change.undone_at or change.merged_at
     await outbox.append(
-        tx, [announce.state(one, identifiers[one.member_id], at=at) for one in after]
+        tx, [member_events.state(one, identifiers[one.member_id], at=at) for one in after]
     )
