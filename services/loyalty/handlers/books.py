@@ -67,16 +67,24 @@ async def _load_passed_debts(
             holdings[merge.member_id].passed_debt = debts.get(merge.merge_id)
 
 
-async def write(tx: Tx, batch: Batch, *, redraw: Collection[UUID] = ()) -> Closing:
+async def write(
+    tx: Tx,
+    batch: Batch,
+    *,
+    redraw: Collection[UUID] = (),
+    known: Mapping[UUID, Holdings] | None = None,
+) -> Closing:
     """Close a book and write it: receipts, accounts, entries, lots and holds.
 
-    ``redraw`` names members whose lots must be looked at although nothing changed but the time.
+    ``redraw`` names members whose lots must be looked at although nothing changed but the time;
+    ``known`` has the holdings of some, read since their accounts were locked.
     """
     book = batch.book
     wanted = batch.needs_holdings(redraw)
     idle = {one.member_id for one in (*batch.lots.new, *batch.lots.changed) if one.inactive_months}
     idle |= {heir for one in wanted for heir in line(book.members, one)[1:]}
-    holdings = await load_holdings(tx, wanted, idle=idle)
+    known = known or {}
+    holdings = {**known, **await load_holdings(tx, wanted - known.keys(), idle=idle)}
     await _load_passed_debts(tx, holdings, book.members)
     closed = closing.close(batch, holdings)
     changes = [*batch.spends, *closed.spends]

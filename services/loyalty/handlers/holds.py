@@ -59,7 +59,8 @@ async def open_hold(tx: Tx, wish: Wish, caller: Caller, context: LoyaltyContext)
     members = await books.lock(tx, {member_id}, context)
     if (merge := members[member_id].merge) is not None:
         raise enrol.departed(merge.into_id)  # meanwhile
-    holdings = (await books.load_holdings(tx, {member_id}))[member_id]
+    known = await books.load_holdings(tx, {member_id})
+    holdings = known[member_id]
     now = grant_time(holdings, context)
     if wish.reward_id is not None:
         taker = Taker(members[member_id].tier, holdings.spends.values(), now)
@@ -73,7 +74,7 @@ async def open_hold(tx: Tx, wish: Wish, caller: Caller, context: LoyaltyContext)
     hold = _granted(wish, price, caller, now)
     change = SpendChange(None, hold, ids.derived_id(hold.spend_id, "hold"), now)
     book = books.open_book(members, context)
-    closed = await books.write(tx, Batch(book, now, spends=[change]))
+    closed = await books.write(tx, Batch(book, now, spends=[change]), known=known)
     await announce.on_ledger(tx, book, closed)
     return hold
 
@@ -155,12 +156,14 @@ async def _close(
 ) -> Spend:
     member_id = (await get(tx, spend_id, caller)).member_id
     members = await books.lock(tx, {member_id}, context)
-    before = await get(tx, spend_id, caller)
+    known = await books.load_holdings(tx, {member_id})
+    # What does not take anything any more is not among them.
+    before = known[member_id].spends.get(spend_id) or await get(tx, spend_id, caller)
     now = max(context.clock.now(), before.at)
     after = step(before, now)
     change = SpendChange(before, after, ids.derived_id(spend_id, after.state), now)
     book = books.open_book(members, context)
-    closed = await books.write(tx, Batch(book, now, spends=[change]))
+    closed = await books.write(tx, Batch(book, now, spends=[change]), known=known)
     await announce.on_ledger(tx, book, closed)
     return after
 
