@@ -120,6 +120,12 @@ class Ledger:
         book = Book(self.programme, dict(self.receipts), self.members)
         self.post(Batch(book, self.now, spends=changes))
 
+    def give(self, gift: Gift) -> None:
+        """Post a lot that is for no receipt."""
+        self.members.setdefault(gift.lot.member_id, MemberState(0, 0, self.now, {}, None))
+        book = Book(self.programme, dict(self.receipts), self.members)
+        self.post(Batch(book, self.now, gifts=[gift]))
+
     def sweep(self, now: datetime) -> None:
         """Bring everybody to ``now``."""
         self.now = now

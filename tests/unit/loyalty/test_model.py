@@ -3,8 +3,9 @@
 ``python -m tests.unit.loyalty.test_model 20000`` walks that many steps.
 """
 
+import copy
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,15 +16,17 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
-    consumes,
     invariant,
     multiple,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
 
-from services.loyalty.domain import spending
+from services.loyalty.domain import adjustments, spending
+from services.loyalty.domain.adjustments import Adjustment
 from services.loyalty.domain.lots import NEVER
+from services.loyalty.domain.merges import Merge
 from services.loyalty.domain.postings import SpendChange
 from services.loyalty.domain.spending import Spend
 from services.loyalty.domain.terms import Expiry, ends_at
@@ -31,82 +34,29 @@ from services.loyalty.handlers import holds
 from shared.contracts.purchases import Receipt, ReturnedLine
 from shared.errors import Refused
 from tests import builders
-from tests.builders import MEMBER, NOW
+from tests.builders import NOW
 from tests.unit.loyalty import programmes
 from tests.unit.loyalty.books import Ledger
+from tests.unit.loyalty.model import Model, Taken, Worth
+from tests.unit.loyalty.test_merges import assert_merges_balance
 
 STEPS = 30
 TTL = timedelta(hours=1)
-
-
-@dataclass
-class Point:
-    """One point."""
-
-    begins: datetime
-    ends: datetime
-    spent: bool = False
-
-    def can_be_spent(self, at: datetime) -> bool:
-        return self.begins <= at < self.ends and not self.spent
-
-
-class Model:
-    """What a member has, point by point, from nothing but a list of facts."""
-
-    def __init__(self, forgiving: datetime) -> None:
-        self.forgiving = forgiving
-        """From when on what lacks of what is taken is not owed."""
-        self.worth: dict[UUID, tuple[datetime, datetime | None, int]] = {}
-        """Receipt → when its points begin and end, and how many."""
-        self.taken: dict[UUID, tuple[datetime, int]] = {}
-        """Hold → when it was granted, and what it takes now."""
-        self.held: dict[UUID, datetime] = {}
-        """Open hold → when it runs out."""
-
-    def at(self, now: datetime) -> tuple[int, int, int]:
-        """Return what is available, held and owed."""
-        points = [
-            Point(begins, ends or NEVER)
-            for begins, ends, many in self.worth.values()
-            for _ in range(many)
-        ]
-        owed: list[datetime] = []
-        wanted = sorted(when for when, many in self.taken.values() for _ in range(many))
-        for moment in sorted({*wanted, *(point.begins for point in points)}):
-            if moment > now:
-                break
-            owed += [when for when in wanted if when == moment]
-            usable = sorted(
-                (one for one in points if one.can_be_spent(moment)),
-                key=lambda point: (point.ends, point.begins),
-            )
-            for point in usable[: len(owed)]:
-                point.spent = True
-            del owed[: len(usable)]
-            owed = [when for when in owed if when < moment or when < self.forgiving]
-        held = sum(self.taken[key][1] for key in self.held)
-        return sum(one.can_be_spent(now) for one in points), held, len(owed)
-
-    def expire(self, now: datetime) -> None:
-        """Let holds run out."""
-        for key in [key for key, until in self.held.items() if until <= now]:
-            self.close(key, 0)
-
-    def close(self, hold: UUID, points: int) -> None:
-        """End a hold, of which so many points are spent."""
-        self.held.pop(hold, None)
-        self.taken[hold] = (self.taken[hold][0], points)
+ANN, BEN = UUID(int=1), UUID(int=2)
+A_SECOND = timedelta(seconds=1)
+members = st.sampled_from([ANN, BEN])
+some = st.integers(1, 30)
 
 
 class Books(RuleBasedStateMachine):
     """Does to the ledger and to the model the same."""
 
     receipts = Bundle("receipts")
-    """Events; the last of a receipt's says its net state."""
+    """Events; each says the net state of a receipt after it."""
     paid = Bundle("paid")
     """Those of them that name a hold."""
-    open_holds = Bundle("open_holds")
+    granted = Bundle("granted")
+    """Holds."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -118,116 +68,203 @@ class Books(RuleBasedStateMachine):
         self.ledger, self.model = Ledger(self.programme), Model(forgiving)
         self.now, self.number = NOW, 0
         self.net: dict[UUID, Receipt] = {}
-        self.named: dict[UUID, tuple[UUID, int]] = {}
-        """Receipt → the hold that it captured, and how many points."""
+        """As the shop knows each receipt, whatever of it has arrived."""
+        self.named: set[UUID] = set()
+        """Holds that a purchase names."""
+        self.on_the_way: list[Any] = []
+        """Events that nobody has seen yet."""
+        self.merge: Merge | None = None
 
-    def tick(self, by: timedelta = timedelta(seconds=1)) -> datetime:
+    def tick(self, by: timedelta = A_SECOND) -> datetime:
         self.now = self.ledger.now = self.now + by
         self.ledger.sweep(self.now)
         self.model.expire(self.now)
         return self.now
 
-    def settle(self, event: Any) -> Any:
-        """Apply an event that is news, and tell the model what it means."""
+    def key(self) -> UUID:
+        self.number += 1
+        return UUID(int=self.number)
+
+    def end(self, begins: datetime) -> datetime:
+        zone = self.programme.time_zone
+        return ends_at(Expiry(12), begins.astimezone(zone).date(), zone) or NEVER
+
+    def send(self, event: Any, *, late: bool) -> Any:
+        """Let something happen in the shop, which we hear of at once or ``late``."""
         self.tick()
-        receipt: Receipt = event.data
-        self.net[receipt.receipt_id] = receipt
-        self.ledger.apply([event])
-        day = receipt.occurred_at.astimezone(self.programme.time_zone).date()
-        end = ends_at(Expiry(12), day, self.programme.time_zone)
-        points = receipt.total_minor // 10
-        self.model.worth[receipt.receipt_id] = (receipt.occurred_at, end, points)
-        if receipt.receipt_id in self.named:
-            hold, captured = self.named[receipt.receipt_id]
-            back = receipt.sold_total_minor - receipt.total_minor
-            self.model.close(hold, captured - captured * back // receipt.sold_total_minor)
+        self.net[event.data.receipt_id] = event.data
+        if late:
+            self.on_the_way.append(event)
+        else:
+            self.deliver([event])
         return event
 
-    def sale(self, points: int, ago: timedelta, *hold_ids: UUID) -> Any:
-        self.number += 1
+    def deliver(self, events: Sequence[Any]) -> None:
+        """Apply a batch of events, and tell the model of each."""
+        self.ledger.apply(events)
+        for receipt in (event.data for event in events):
+            begins, points = receipt.occurred_at, receipt.total_minor // 10
+            worth = Worth(receipt.member_id, begins, self.end(begins), points)
+            self.model.hear(receipt, worth)
+
+    def sale(self, member_id: UUID, points: int, ago: timedelta, *hold_ids: UUID) -> Any:
         line = builders.line(category="BREAD", amount_minor=points * 10)
         return builders.purchase_recorded(
-            receipt_no=str(self.number),
+            receipt_no=str(self.key().int),
+            member_id=member_id,
             occurred_at=self.now - ago,
             received_at=self.now,
             lines=[line],
             hold_ids=hold_ids,
         )
 
-    @rule(target=receipts, points=st.integers(1, 30), days=st.integers(0, 300))
-    def earn(self, points: int, days: int) -> Any:
-        return self.settle(self.sale(points, timedelta(days=days)))
+    @rule(
+        target=receipts, member=members, points=some, days=st.integers(0, 300), late=st.booleans()
+    )
+    def earn(self, member: UUID, points: int, days: int, *, late: bool) -> Any:
+        return self.send(self.sale(member, points, timedelta(days=days)), late=late)
 
-    @rule(targets=(receipts, paid), hold=consumes(open_holds), points=st.integers(1, 30))
-    def pay(self, hold: Spend, points: int) -> Any:
-        """Name a hold: open, run out, or released by hand a moment ago."""
-        event = self.sale(points, timedelta(), hold.spend_id)
-        known = self.ledger.holds[hold.spend_id]
-        if known.state == "captured":
-            self.named[event.data.receipt_id] = (hold.spend_id, known.captured)
-        elif (known.state == "held" and known.expires_at > self.now + timedelta(seconds=1)) or (
-            known.at - spending.CLOCK
-            <= event.data.occurred_at
-            <= (known.closed_at or known.expires_at)
-        ):
-            self.named[event.data.receipt_id] = (hold.spend_id, hold.points)
-        return self.settle(event)
+    @rule(targets=(receipts, paid), hold=granted, points=some, late=st.booleans())
+    def pay(self, hold: Spend, points: int, *, late: bool) -> Any:
+        """Name a hold: open, run out, captured by hand, or released a moment ago."""
+        if hold.spend_id in self.named:
+            return multiple()
+        self.named.add(hold.spend_id)
+        event = self.sale(hold.member_id, points, timedelta(), hold.spend_id)
+        return self.send(event, late=late)
 
-    @rule(target=receipts, event=receipts, cents=st.integers(1, 300))
-    def give_back(self, event: Any, cents: int) -> Any:
+    @rule(target=receipts, event=receipts, cents=st.integers(1, 300), late=st.booleans())
+    def give_back(self, event: Any, cents: int, *, late: bool) -> Any:
         net = self.net[event.data.receipt_id]
         cents = min(cents, net.total_minor)
+        if not cents:
+            return multiple()
         back = ReturnedLine(line_no=1, quantity_milli=0, amount_minor=cents)
-        return self.settle(builders.purchase_returned(net, [back])) if cents else multiple()
+        return self.send(builders.purchase_returned(net, [back]), late=late)
 
-    @rule(target=receipts, event=paid, cents=st.integers(1, 300))
-    def give_back_what_points_paid_for(self, event: Any, cents: int) -> Any:
-        return self.give_back(event, cents)
+    @rule(target=receipts, event=paid, cents=st.integers(1, 300), late=st.booleans())
+    def give_back_what_points_paid_for(self, event: Any, cents: int, *, late: bool) -> Any:
+        return self.give_back(event, cents, late=late)
 
-    @rule(target=receipts, event=receipts)
-    def void(self, event: Any) -> Any:
-        return self.settle(builders.purchase_voided(self.net[event.data.receipt_id]))
+    @rule(target=receipts, event=receipts, late=st.booleans())
+    def void(self, event: Any, *, late: bool) -> Any:
+        return self.send(builders.purchase_voided(self.net[event.data.receipt_id]), late=late)
 
     @rule(events=st.lists(receipts, min_size=1, max_size=4))
     def repeat(self, events: list[Any]) -> None:
-        """Apply again what was applied, in any order."""
+        """Apply again what was applied, in any order, and what is on the way a first time."""
         self.tick()
-        self.ledger.apply(events)
+        self.deliver(events)
 
-    @rule(target=open_holds, points=st.integers(1, 40))
-    def hold(self, points: int) -> Any:
-        now = self.tick()
-        available, _, _ = self.model.at(now)
-        if points > available:
-            with pytest.raises(Refused, match=f"There are {available} points"):
-                holds.must_be_there(self.ledger.holdings(MEMBER), points, now, self.programme)
+    @precondition(lambda self: self.on_the_way)
+    @rule(data=st.data())
+    def arrive(self, data: st.DataObject) -> None:
+        """Apply what is on the way in any order."""
+        self.tick()
+        self.deliver(self.arrived(data))
+
+    @precondition(lambda self: self.on_the_way)
+    @rule(data=st.data())
+    def crash_and_retry(self, data: st.DataObject) -> None:
+        """Lose what part of a batch did, apply all of it, and forget to say so."""
+        self.tick()
+        batch = self.arrived(data)
+        lost = copy.deepcopy(self.ledger, {id(self.programme): self.programme})
+        lost.apply(batch[: data.draw(st.integers(1, len(batch)))])
+        self.agrees()
+        self.deliver(batch)
+        self.agrees()
+        posted = len(self.ledger.entries)
+        self.deliver(batch)
+        assert len(self.ledger.entries) == posted
+
+    def arrived(self, data: st.DataObject) -> list[Any]:
+        batch: list[Any] = data.draw(st.permutations(self.on_the_way))
+        self.on_the_way.clear()
+        return batch
+
+    def who(self, member: UUID) -> UUID:
+        """Return who took over: nobody grants anything to who was merged."""
+        return self.merge.into_id if self.merge and self.merge.member_id == member else member
+
+    def grants(self, member: UUID, points: int) -> bool:
+        """Whether so many points are there; the books must say the same."""
+        available, _, _ = self.model.has(member, self.now)
+        holdings = self.ledger.holdings(member)
+        if points <= available:
+            holds.must_be_there(holdings, points, self.now, self.programme)
+            return True
+        with pytest.raises(Refused, match=f"There are {available} points"):
+            holds.must_be_there(holdings, points, self.now, self.programme)
+        return False
+
+    @rule(target=granted, member=members, points=st.integers(1, 40))
+    def hold(self, member: UUID, points: int) -> Any:
+        member, now = self.who(member), self.tick()
+        if not self.grants(member, points):
             return multiple()
-        holds.must_be_there(self.ledger.holdings(MEMBER), points, now, self.programme)
-        self.number += 1
-        key = UUID(int=self.number)
-        hold = Spend(key, MEMBER, points, points, 0, "held", now, now + TTL, "card", "till")
+        key = self.key()
+        hold = Spend(key, member, points, points, 0, "held", now, now + TTL, "card", "till")
         self.ledger.change(SpendChange(None, hold, key, now))
-        self.model.taken[key], self.model.held[key] = (now, points), now + TTL
+        self.model.taken[key] = Taken(member, now, now + TTL, points, points)
         return hold
 
-    @rule(hold=open_holds, points=st.integers(1, 40))
+    @rule(hold=granted, points=st.integers(1, 40))
     def capture(self, hold: Spend, points: int) -> None:
         self.close(hold, min(points, hold.points))
 
-    @rule(hold=open_holds)
+    @rule(hold=granted)
     def release(self, hold: Spend) -> None:
         self.close(hold, 0)
 
     def close(self, hold: Spend, points: int) -> None:
         now = self.tick()
         known = self.ledger.holds[hold.spend_id]
-        if known.state != "held":
+        if not self.model.taken[hold.spend_id].is_open:
             with pytest.raises(Refused, match="The hold is"):
                 spending.release(known, now)
             return
         after = spending.capture(known, points, now) if points else spending.release(known, now)
         self.ledger.change(SpendChange(known, after, hold.spend_id, now))
-        self.model.close(hold.spend_id, points)
+        self.model.close(hold.spend_id, points, now)
+
+    @rule(member=members, points=some)
+    def give_by_hand(self, member: UUID, points: int) -> None:
+        asked = self.adjustment(self.who(member), points)
+        posted = adjustments.with_end(asked, self.programme, self.now)
+        self.ledger.give(adjustments.as_gift(posted, self.programme, self.now))
+        worth = Worth(asked.member_id, self.now, self.end(self.now), points)
+        self.model.worth[asked.adjustment_id] = worth
+
+    @rule(member=members, points=some)
+    def take_by_hand(self, member: UUID, points: int) -> None:
+        asked = self.adjustment(self.who(member), -points)
+        if not self.grants(asked.member_id, points):
+            return
+        self.ledger.change(adjustments.as_spend(asked, self.now))
+        taken = Taken(asked.member_id, self.now, self.now, points, points, is_open=False)
+        self.model.taken[asked.adjustment_id] = taken
+
+    def adjustment(self, member: UUID, points: int) -> Adjustment:
+        now = self.tick()
+        return Adjustment(self.key(), member, points, "goodwill", "posted", "office", now)
+
+    @precondition(lambda self: self.merge is None)
+    @rule(member=members)
+    def merge_into_the_other(self, member: UUID) -> None:
+        now = self.tick()
+        self.merge = Merge(self.key(), member, BEN if member == ANN else ANN, now, "office")
+        self.ledger.merge(self.merge)
+        self.model.merged = {self.merge.into_id: (member, now)}
+
+    @precondition(lambda self: self.merge is not None)
+    @rule()
+    def unmerge(self) -> None:
+        """To the model it has never been; what was spent stays with who spent it."""
+        self.tick()
+        assert self.merge
+        self.ledger.unmerge(self.merge)
+        self.merge, self.model.merged = None, {}
 
     @rule(hours=st.sampled_from([1, 24, 24 * 40, 24 * 200]))
     def wait(self, hours: int) -> None:
@@ -235,9 +272,13 @@ class Books(RuleBasedStateMachine):
 
     @invariant()
     def agrees(self) -> None:
-        state = self.ledger.members.get(MEMBER)
-        has = (state.available, state.held, state.debt) if state else (0, 0, 0)
-        assert has == self.model.at(self.now)
+        for member in (ANN, BEN):
+            state = self.ledger.members.get(member)
+            has = (state.available, state.held, state.debt) if state else (0, 0, 0)
+            assert has == self.model.has(member, self.now)
+
+    def teardown(self) -> None:
+        assert_merges_balance(self.ledger)
 
 
 def walk(steps: int) -> None:
