@@ -71,9 +71,10 @@ def draw(
     """Return what has become of each lot at ``as_of``, and the points owed and lost by then.
 
     Points of a lot can be spent from its beginning until just before its end; at one instant
-    lots begin first. Ties are decided by id, so that the same facts always draw the same.
+    lots begin first, of several what ends first. Ties are decided by id, so that the same facts
+    always draw the same.
     """
-    beginnings = sorted(lots, key=lambda lot: (lot.activates_at, lot.lot_id.int))
+    beginnings = sorted(lots, key=_beginning)
     drawn: dict[UUID, Drawn] = {}
     open_lots = _Open()
     at = 0
@@ -88,6 +89,17 @@ def draw(
     open_lots.end(as_of, drawn)
     drawn.update((lot.lot_id, whole(lot, active=False)) for lot in beginnings[at:])
     return drawn, open_lots.owed, open_lots.lost
+
+
+def _beginning(lot: Lot) -> tuple[datetime, datetime, int]:
+    """Return what lots begin in the order of: all that pass by a merge may begin with it."""
+    end = lot.expires_at if _is_dated(lot) else None
+    return lot.activates_at, end or NEVER, lot.lot_id.int
+
+
+def _is_dated(lot: Lot) -> bool:
+    """Whether a lot ends on a day that nothing moves, what the member does later included."""
+    return lot.expires_at is not None and lot.inactive_months is None
 
 
 class _Open:
@@ -108,8 +120,7 @@ class _Open:
         drawn[lot.lot_id] = Drawn(active=True, remaining=lot.points - repaid, expired=0)
         if lot.points > repaid:
             end = lot.expires_at or NEVER
-            dated = lot.expires_at is not None and lot.inactive_months is None
-            queue = self._dated if dated else self._others
+            queue = self._dated if _is_dated(lot) else self._others
             heapq.heappush(queue, (end, lot.activates_at, lot.lot_id.int, lot.lot_id))
 
     def serve(self, take: Take, drawn: dict[UUID, Drawn]) -> None:

@@ -64,6 +64,15 @@ def test_what_no_lot_serves_is_owed_and_taken_from_the_next() -> None:
     assert left(lots, [take(5, 60)], 10) == ({1: Drawn(True, 0, 0), 2: Drawn(True, 80, 0)}, 0)
 
 
+def test_of_lots_that_begin_together_what_ends_first_repays() -> None:
+    """As those do that came with a merged member."""
+    lots = [lot(1, 40, 10, None), lot(2, 40, 10, 60), lot(3, 40, 10, 30)]
+
+    drawn, _ = left(lots, [take(5, 50)], 10)
+
+    assert drawn == {1: Drawn(True, 40, 0), 2: Drawn(True, 30, 0), 3: Drawn(True, 0, 0)}
+
+
 def test_what_is_forgiven_is_lost_and_no_later_lot_pays_for_it() -> None:
     lots = [lot(1, 40, 0, None), lot(2, 100, 10, 30)]
     forgiven = take(5, 60)._replace(forgiven=True)
@@ -120,7 +129,8 @@ def assert_simple_minded_agrees(
     moments = sorted({one.activates_at for one in lots} | {one.at for one in takes})
     for moment in (one for one in moments if one <= day(at)):
         for begun in sorted(
-            (one for one in lots if one.activates_at == moment), key=lambda one: one.lot_id.int
+            (one for one in lots if one.activates_at == moment),
+            key=lambda one: (one.expires_at or day(9_999), one.lot_id.int),
         ):
             repaid = min(owed, begun.points)
             owed -= repaid
