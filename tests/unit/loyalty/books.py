@@ -127,12 +127,21 @@ class Ledger:
         self.post(Batch(book, self.now, gifts=[gift]))
 
     def sweep(self, now: datetime) -> None:
-        """Bring everybody to ``now``."""
+        """Let end what has ended by ``now``, and begin what has begun."""
         self.now = now
         over = [one for one in self.holds.values() if spending.is_over(one, now)]
         changes = [SpendChange(one, spending.expire(one), one.spend_id, now) for one in over]
         book = Book(self.programme, dict(self.receipts), self.members)
-        self.post(Batch(book, now, spends=changes), also=set(self.members))
+        self.post(Batch(book, now, spends=changes), also=self.due(now))
+
+    def due(self, now: datetime) -> set[UUID]:
+        """Return whom the clock alone changes something for."""
+        found = {key for key, one in self.members.items() if one.idle_at and one.idle_at <= now}
+        for (member_id, _), (lot, drawn) in self.lots.items():
+            turns_at = lot.expires_at if drawn.active else lot.activates_at
+            if drawn.remaining and turns_at is not None and turns_at <= now:
+                found.add(member_id)
+        return found
 
     def post(self, batch: Batch, also: Collection[UUID] = ()) -> None:
         """Close a batch, with the holdings of those that need them, and keep what comes out."""

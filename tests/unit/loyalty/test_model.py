@@ -23,7 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from services.loyalty.domain import adjustments, spending
+from services.loyalty.domain import adjustments, drawing, lots, spending
 from services.loyalty.domain.adjustments import Adjustment
 from services.loyalty.domain.lots import NEVER
 from services.loyalty.domain.merges import Merge
@@ -46,6 +46,7 @@ ANN, BEN = UUID(int=1), UUID(int=2)
 A_SECOND = timedelta(seconds=1)
 members = st.sampled_from([ANN, BEN])
 some = st.integers(1, 30)
+moments = st.sampled_from([timedelta(), 3 * A_SECOND, TTL])
 
 
 class Books(RuleBasedStateMachine):
@@ -106,6 +107,8 @@ class Books(RuleBasedStateMachine):
             begins, points = receipt.occurred_at, receipt.total_minor // 10
             worth = Worth(receipt.member_id, begins, self.end(begins), points)
             self.model.hear(receipt, worth)
+        # What had ended before we heard of it stays until the next sweep.
+        self.ledger.sweep(self.now)
 
     def sale(self, member_id: UUID, points: int, ago: timedelta, *hold_ids: UUID) -> Any:
         line = builders.line(category="BREAD", amount_minor=points * 10)
@@ -124,13 +127,13 @@ class Books(RuleBasedStateMachine):
     def earn(self, member: UUID, points: int, days: int, *, late: bool) -> Any:
         return self.send(self.sale(member, points, timedelta(days=days)), late=late)
 
-    @rule(targets=(receipts, paid), hold=granted, points=some, late=st.booleans())
-    def pay(self, hold: Spend, points: int, *, late: bool) -> Any:
-        """Name a hold: open, run out, captured by hand, or released a moment ago."""
+    @rule(targets=(receipts, paid), hold=granted, points=some, ago=moments, late=st.booleans())
+    def pay(self, hold: Spend, points: int, ago: timedelta, *, late: bool) -> Any:
+        """Name a hold: open, captured by hand, run out or released, before the sale or after."""
         if hold.spend_id in self.named:
             return multiple()
         self.named.add(hold.spend_id)
-        event = self.sale(hold.member_id, points, timedelta(), hold.spend_id)
+        event = self.sale(hold.member_id, points, ago, hold.spend_id)
         return self.send(event, late=late)
 
     @rule(target=receipts, event=receipts, cents=st.integers(1, 300), late=st.booleans())
@@ -276,6 +279,18 @@ class Books(RuleBasedStateMachine):
             state = self.ledger.members.get(member)
             has = (state.available, state.held, state.debt) if state else (0, 0, 0)
             assert has == self.model.has(member, self.now)
+
+    @invariant()
+    def nothing_is_left_to_do(self) -> None:
+        """Who has all lots drawn anew gets those that there are."""
+        for member_id, state in self.ledger.members.items():
+            held, merge = self.ledger.holdings(member_id), state.merge
+            known = [lot for lot, _ in held.lots.values()]
+            as_of = merge.merged_at if merge else self.now
+            spends, visits = held.spends.values(), held.visits.values()
+            found = drawing.draw(known, spends, visits, programme=self.programme, as_of=as_of).drawn
+            posted = {lot_id: drawn for lot_id, (_, drawn) in held.lots.items()}
+            assert posted == (lots.pass_on(found) if merge else found)
 
     def teardown(self) -> None:
         assert_merges_balance(self.ledger)
