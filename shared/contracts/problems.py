@@ -214,6 +214,11 @@ BUSINESS: Mapping[str, Code] = {
     "adjustment_decided": Code(
         409, "Decided already", "A decision stays; see `state`. Ask for another adjustment."
     ),
+    "approval_unknown": Code(404, "Nothing to approve", "List the approvals."),
+    "approval_decided": Code(409, "Decided already", "A decision stays; see `verdict`."),
+    "approval_not_needed": Code(
+        409, "Not waiting", "The receipt is not worth as much any more, or has no member."
+    ),
     "second_person_needed": Code(
         403, "Second person needed", "Let somebody else decide, with a key of their own."
     ),

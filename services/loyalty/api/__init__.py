@@ -2,6 +2,7 @@
 
 from services.loyalty.api import (
     adjustments,
+    approvals,
     backtests,
     challenges,
     devices,
@@ -32,6 +33,7 @@ ROUTERS = (
     holds.router,
     rewards.router,
     adjustments.router,
+    approvals.router,
     reports.router,
     export.router,
     programmes.router,

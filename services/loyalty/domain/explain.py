@@ -33,6 +33,7 @@ _BECAUSE: dict[str, str] = {
     "merged_away": "Moved to the membership that took over",
     "merged_in": "Taken over from another membership",
     "loss": "There were not as many; the shop bears the rest",
+    "approval": "Not approved",
 }
 _BACK: dict[str, str] = {
     "merged_away": "Back from the membership that had taken over",

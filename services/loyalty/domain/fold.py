@@ -18,8 +18,9 @@ from services.loyalty.domain import settle, tier_reviews
 from services.loyalty.domain.accounts import MemberState, line
 from services.loyalty.domain.caps import Cap, Claim, Grant, Period
 from services.loyalty.domain.ladder import Returns
+from services.loyalty.domain.lots import NEVER
 from services.loyalty.domain.programme import Programme, Version
-from services.loyalty.domain.receipts import ReceiptEvent, ReceiptRevision
+from services.loyalty.domain.receipts import Occasion, ReceiptEvent, ReceiptRevision
 from services.loyalty.domain.settle import Settlement
 from services.loyalty.domain.terms import ends_at
 from services.loyalty.domain.tier_reviews import TierChange, TierNotice
@@ -45,7 +46,9 @@ Why = Literal[
     "merged_away",
     "merged_in",
     "loss",
+    "approval",
 ]
+Approval = Literal["waiting", "approved", "rejected"]
 
 _WHY: dict[str, Why] = {
     "purchase.recorded.v1": "purchase",
@@ -56,7 +59,7 @@ _WHY: dict[str, Why] = {
 }
 
 
-def is_history(event: ReceiptEvent) -> bool:
+def is_history(event: Occasion) -> bool:
     """Whether nobody is told of it: an imported receipt as such, not what comes of it later."""
     return event.data.imported and _WHY.get(event.type) in {"purchase", "attribution"}
 
@@ -84,6 +87,11 @@ class ReceiptState:
 
     returns: Returns = ()
     """What came off ``qualifying_minor`` since it was sold."""
+    approval: Approval | None = None
+    """None where it need not wait for the staff; a decision stays whatever revision comes."""
+    approved_at: datetime | None = None
+    due_at: datetime | None = None
+    """While it waits: when its points would begin if it did not."""
     day: date | None = None
     """Of the sale, once ``local_day`` was asked."""
 
@@ -113,7 +121,7 @@ class Change(NamedTuple):
     Where a cap ties receipts together (``why`` is "cap"), it is not the event's own receipt.
     """
 
-    event: ReceiptEvent
+    event: Occasion
     receipt_id: UUID
     member_id: UUID
     why: Why
@@ -142,7 +150,7 @@ class Book:
     members: dict[UUID, MemberState]
     receipts: dict[UUID, ReceiptState] = field(init=False)
     changes: list[Change] = field(default_factory=list[Change])
-    moved: dict[UUID, ReceiptEvent] = field(default_factory=dict[UUID, ReceiptEvent])
+    moved: dict[UUID, Occasion] = field(default_factory=dict[UUID, Occasion])
     """Members whose tier may be another one now, and the last event that says so."""
     tier_changes: list[TierChange] = field(default_factory=list[TierChange])
     tier_notices: list[TierNotice] = field(default_factory=list[TierNotice])
@@ -170,16 +178,31 @@ def fold(book: Book, event: ReceiptEvent) -> None:
     elif receipt.revision <= before.revision:
         return
     settlement = settle.settle(receipt, book.programme)
-    member_id = receipt.member_id
     after = _settled(receipt, settlement, book.programme)
+    if before.approval is not None or (after.version and after.version.pending):
+        _judge(before, after)
+    why = _WHY.get(event.type, "correction")
+    bring(book, event, before, after, why=why, settlement=settlement)
+
+
+def bring(  # noqa: PLR0913  what a change consists of
+    book: Book,
+    event: Occasion,
+    before: ReceiptState,
+    after: ReceiptState,
+    *,
+    why: Why,
+    settlement: Settlement,
+) -> None:
+    """Put what has become of a receipt into the book, and what that does to others under a cap."""
+    receipt_id, member_id = event.data.receipt_id, after.member_id
     granted = _share(book, receipt_id, before, after)
     own = granted.pop(receipt_id, None) or _alone(after)
     after.posted = own.points
     book.receipts[receipt_id] = after
-    why = _WHY.get(event.type, "correction")
     first = before
     if before.member_id is not None and before.member_id != member_id:
-        gone = ReceiptState(year=before.year, store_id=receipt.store_id)
+        gone = ReceiptState(year=before.year, store_id=after.store_id)
         moved = Change(event, receipt_id, before.member_id, "moved_away", before, gone, settlement)
         _apply(book, moved)
         before = ReceiptState(year=after.year)
@@ -215,6 +238,19 @@ def _settled(
                 complete=receipt.fulfilment == "complete",
             )
     return after
+
+
+def _judge(before: ReceiptState, after: ReceiptState) -> None:
+    """Let a receipt wait for the staff, or be what they decided on it."""
+    if before.approval == "approved" and before.approved_at and after.begins_at:
+        after.approval, after.approved_at = before.approval, before.approved_at
+        after.begins_at = max(after.begins_at, before.approved_at)
+    elif before.approval == "rejected":
+        after.approval, after.desired, after.counts = before.approval, 0, ()
+    elif after.version and after.version.pending:
+        above = after.version.pending.approval_above
+        if above is not None and after.desired > above:
+            after.approval, after.due_at, after.begins_at = "waiting", after.begins_at, NEVER
 
 
 def _alone(state: ReceiptState) -> Grant:
@@ -257,7 +293,7 @@ def _share(
     return changed
 
 
-def _regrant(book: Book, event: ReceiptEvent, receipt_id: UUID, grant: Grant) -> None:
+def _regrant(book: Book, event: Occasion, receipt_id: UUID, grant: Grant) -> None:
     """Post what a changed period gives to, or takes from, another receipt."""
     before = book.receipts[receipt_id]
     if before.member_id is None or grant.points == before.posted:
@@ -281,7 +317,7 @@ def _apply(book: Book, change: Change) -> None:
         book.changes.append(change)
 
 
-def _credit(book: Book, event: ReceiptEvent, before: ReceiptState, after: ReceiptState) -> None:
+def _credit(book: Book, event: Occasion, before: ReceiptState, after: ReceiptState) -> None:
     """Count what a receipt qualifies for, also for whoever took over from its member."""
     owner_id = after.member_id
     if owner_id is not None and before.member_id in (None, owner_id):

@@ -102,13 +102,27 @@ class Receipt(Protocol):
         ...
 
 
-class ReceiptRevision(Receipt, Protocol):
-    """A receipt's net state at one revision."""
+class Subject(Protocol):
+    """Which receipt something is about."""
 
     @property
     def receipt_id(self) -> UUID:
         """Which receipt."""
         ...
+
+    @property
+    def store_id(self) -> str:
+        """Where it was printed."""
+        ...
+
+    @property
+    def imported(self) -> bool:
+        """Whether it was taken over from another system."""
+        ...
+
+
+class ReceiptRevision(Receipt, Subject, Protocol):
+    """A receipt's net state at one revision."""
 
     @property
     def revision(self) -> int:
@@ -155,14 +169,9 @@ class ReceiptRevision(Receipt, Protocol):
         """Each at its net state, and what came off it."""
         ...
 
-    @property
-    def imported(self) -> bool:
-        """Whether it was taken over from another system."""
-        ...
 
-
-class ReceiptEvent(Protocol):
-    """An event that took a receipt to a revision."""
+class Occasion(Protocol):
+    """What changed a receipt's worth: an event of it, or a decision on it."""
 
     @property
     def id(self) -> UUID:
@@ -178,6 +187,15 @@ class ReceiptEvent(Protocol):
     def time(self) -> datetime:
         """When that happened."""
         ...
+
+    @property
+    def data(self) -> Subject:
+        """The receipt."""
+        ...
+
+
+class ReceiptEvent(Occasion, Protocol):
+    """An event that took a receipt to a revision."""
 
     @property
     def data(self) -> ReceiptRevision:

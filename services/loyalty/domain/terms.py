@@ -28,10 +28,14 @@ class Expiry:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Points wait for ``days`` days, and for goods that are still to come where it says so."""
+    """Points wait for ``days`` days, and for goods that are still to come where it says so.
+
+    And for somebody of the staff where a receipt is worth more than ``approval_above`` points.
+    """
 
     days: int = 0
     fulfilment: bool = False
+    approval_above: int | None = None
 
     def begins_at(
         self, day: date, zone: ZoneInfo, *, sold_at: datetime, complete: bool

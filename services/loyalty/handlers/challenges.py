@@ -12,15 +12,15 @@ from services.loyalty.domain.fold import Book
 from services.loyalty.domain.postings import Gift
 from services.loyalty.domain.programme import Programme
 from services.loyalty.domain.progress import Key
+from services.loyalty.domain.receipts import Occasion
 from services.loyalty.handlers import enrol
 from services.loyalty.store import awards as award_store
 from services.loyalty.store import ledger
 from services.loyalty.store import progress as store
-from shared.contracts.purchases import PurchaseEvent
 from shared.db import Tx
 
 
-async def follow(tx: Tx, book: Book, events: Sequence[PurchaseEvent]) -> list[Gift]:
+async def follow(tx: Tx, book: Book, events: Sequence[Occasion]) -> list[Gift]:
     """Return what a folded batch gives to, or takes from, its members for challenges.
 
     Run twice it finds the receipts as they are and changes nothing. The members' accounts are

@@ -29,7 +29,7 @@ async def on_purchases(tx: Tx, events: Sequence[PurchaseEvent], context: Loyalty
     wanted = {owner for owner, _ in touched if owner} | named.member_ids
     members = await books.lock(tx, wanted, context)
     loaded = await ledger.lock_receipts(tx, receipt_ids, owners, programme)
-    loaded |= await ledger.load_periods(tx, _periods(touched, programme), programme)
+    loaded |= await ledger.load_periods(tx, capped_periods(touched, programme), programme)
     context.rules.check_fresh(programme)
     book = books.open_book(members, context, loaded)
     for event in events:
@@ -43,10 +43,10 @@ async def on_purchases(tx: Tx, events: Sequence[PurchaseEvent], context: Loyalty
     await gift_holds.capture_named(tx, events, context)
 
 
-def _periods(
+def capped_periods(
     touched: Iterable[tuple[UUID | None, datetime | None]], programme: Programme
 ) -> set[tuple[UUID, datetime, datetime]]:
-    """Return the capped periods in which the batch changes receipts."""
+    """Return the capped periods of those receipts: of whom, and when they happened."""
     if programme.capped_per is None:
         return set()
     zone = programme.time_zone

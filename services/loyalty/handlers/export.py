@@ -31,6 +31,7 @@ ABOUT_LISTS = {
     "receipts": "what each purchase was worth in points and for the tier",
     "holds": "points that were reserved, at a till or for a reward, and what was spent of them",
     "adjustments": "points that the staff gave or took by hand, and why",
+    "approvals": "what the staff decided on large receipts, and when",
     "challenges": "what counted for each challenge, by the number of its period",
     "awards": "points for challenges, birthdays and referrals",
     "referrals": "members whom you brought, and how far that has come",

@@ -15,8 +15,8 @@ from services.loyalty.domain.programme import Programme
 from services.loyalty.domain.rewards import Price, Taker
 from services.loyalty.domain.spending import Spend
 from services.loyalty.handlers import announce, books, enrol, possession, rewards
-from services.loyalty.store import gift_cards, ledger, reads, spends
-from services.loyalty.store.lots import list_due
+from services.loyalty.store import gift_cards, reads, spends
+from services.loyalty.store.lots import list_due, list_idle
 from shared import ids
 from shared.auth import Caller
 from shared.contracts.purchases import PurchaseEvent
@@ -207,7 +207,7 @@ async def sweep(tx: Tx, context: LoyaltyContext, *, limit: int = SWEPT_MAX) -> i
     now = context.clock.now()
     over = {one.spend_id: one for one in await spends.list_over(tx, now, limit=limit)}
     due = set(await list_due(tx, now, limit=limit))
-    due |= set(await ledger.list_idle(tx, now, limit=limit))
+    due |= set(await list_idle(tx, now, limit=limit))
     wanted = due | {one.member_id for one in over.values()}
     if not wanted:
         return 0

@@ -48,22 +48,25 @@ _UNTIL: Mapping[Unit, Until] = {"days": "day", "months": "month", "years": "year
 class PendingRule(Document):
     """Points can be spent only ``days`` after the day of the sale, or once goods were handed over.
 
-    They begin with the day, where the programme lives.
+    They begin with the day, where the programme lives. Points of a receipt that is worth more
+    than ``approval_above`` wait for the staff, too.
     """
 
     days: int = Field(default=0, strict=True, ge=0, le=366)
     fulfilment: bool = False
     """Whether points of an order wait until all of it was delivered."""
+    approval_above: int | None = Field(default=None, strict=True, ge=0, le=1_000_000_000)
+    """In points, before caps: a receipt that is worth more waits as a whole."""
 
     @model_validator(mode="after")
     def _waits_for_something(self) -> Self:
-        if not (self.days or self.fulfilment):
-            raise wrong("pending", "must wait for days or for fulfilment")
+        if not (self.days or self.fulfilment or self.approval_above is not None):
+            raise wrong("pending", "must wait for days, for fulfilment or for approval")
         return self
 
     def compiled(self) -> Pending:
         """Return the domain's form."""
-        return Pending(self.days, self.fulfilment)
+        return Pending(self.days, self.fulfilment, self.approval_above)
 
 
 class ReturnsRule(Document):

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from services.loyalty.store.approvals import approval
 from services.loyalty.store.award_tables import award, merge, progress, referral, referral_code
 from services.loyalty.store.tables import (
     adjustment,
@@ -29,6 +30,7 @@ LISTS: Mapping[str, sa.Table] = {
     "spend_by_year": qualifying_spend,
     "holds": spend,
     "adjustments": adjustment,
+    "approvals": approval,
     "challenges": progress,
     "awards": award,
     "referrals": referral,

@@ -27,7 +27,8 @@ BY_NUMBER = attrgetter("int")
 
 RECEIPT_COLUMNS = ("receipt_id", "member_id", "revision", "posted", "qualifying_minor", "year",
                    "desired", "occurred_at", "store_id", "programme_version",
-                   "begins_at", "counts", "returns")  # fmt: skip
+                   "begins_at", "counts", "returns", "approval", "approved_at",
+                   "due_at")  # fmt: skip
 
 OWNERS = (
     "SELECT receipt_id, member_id, occurred_at FROM receipt WHERE receipt_id = ANY ($1::uuid[])"
@@ -54,7 +55,7 @@ UPDATE_RECEIPTS = f"""
     SET {", ".join(f"{name} = settled.{name}" for name in RECEIPT_COLUMNS[1:])}
     FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::bigint[], $6::int[],
             $7::bigint[], $8::timestamptz[], $9::text[], $10::text[], $11::timestamptz[],
-            $12::json[], $13::json[])
+            $12::json[], $13::json[], $14::text[], $15::timestamptz[], $16::timestamptz[])
         AS settled ({", ".join(RECEIPT_COLUMNS)})
     WHERE receipt.receipt_id = settled.receipt_id
 """  # noqa: S608  constants
@@ -101,8 +102,6 @@ UPDATE_ACCOUNTS = """
             drawn_at, lost, idle_at)
     WHERE account.member_id = after.member_id
 """
-
-LIST_IDLE = "SELECT member_id FROM account WHERE idle_at <= $1 LIMIT $2"
 
 LOAD_VISITS = """
     SELECT member_id, receipt_id, least(occurred_at, begins_at) FROM receipt
@@ -182,7 +181,7 @@ async def load_periods(
 
 def _receipt_state(row: Sequence[Any], programme: Programme) -> tuple[UUID, ReceiptState]:
     receipt_id, member_id, revision, posted, qualifying_minor, year, *settled = row
-    desired, occurred_at, store_id, version, begins_at, counts, returns = settled
+    desired, occurred_at, store_id, version, begins_at, counts, returns, *approval = settled
     return receipt_id, ReceiptState(
         member_id,
         revision,
@@ -196,6 +195,7 @@ def _receipt_state(row: Sequence[Any], programme: Programme) -> tuple[UUID, Rece
         programme.by_name.get(version),
         tuple(counts) if counts else (),
         ladder.read_returns(returns) if returns else (),
+        *approval,
     )
 
 
@@ -236,6 +236,9 @@ def _receipt_rows(states: Mapping[UUID, ReceiptState]) -> list[tuple[Any, ...]]:
             state.begins_at,
             str(list(state.counts)) if state.counts else None,
             ladder.write_returns(state.returns) if state.returns else None,
+            state.approval,
+            state.approved_at,
+            state.due_at,
         )
         for receipt_id, state in sorted(states.items(), key=lambda item: item[0].int)
     ]
@@ -279,12 +282,6 @@ def _take_accounts(members: dict[UUID, MemberState], rows: list[Sequence[Any]]) 
         if merged_into is not None:
             heirs.add(merged_into)
     return heirs
-
-
-async def list_idle(tx: Tx, now: datetime, *, limit: int) -> list[UUID]:
-    """Return members of whom a lot may have ended by inactivity."""
-    connection = await _driver(tx)
-    return [row[0] for row in await connection.fetch(LIST_IDLE, now, limit)]
 
 
 async def load_visits(

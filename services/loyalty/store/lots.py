@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from services.loyalty.domain.lots import Drawn, Lot
-from services.loyalty.store.tables import lot
+from services.loyalty.store.tables import account, lot
 from shared.db import Tx, bulk
 
 COLUMNS = ("member_id", "lot_id", "points", "remaining", "activates_at", "expires_at", "active",
@@ -134,3 +134,11 @@ async def list_due(tx: Tx, now: datetime, *, limit: int) -> list[UUID]:
     )
     due = sa.union(begins.limit(limit), ends.limit(limit)).subquery()
     return list((await tx.scalars(sa.select(due.c.member_id).limit(limit))).all())
+
+
+async def list_idle(tx: Tx, now: datetime, *, limit: int) -> Sequence[UUID]:
+    """Return members of whom a lot may have ended by inactivity."""
+    rows = await tx.scalars(
+        sa.select(account.c.member_id).where(account.c.idle_at <= now).limit(limit)
+    )
+    return rows.all()

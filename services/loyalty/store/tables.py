@@ -227,6 +227,16 @@ receipt = sa.Table(
     sa.Column("begins_at", _INSTANT, nullable=True),
     sa.Column("counts", JSON, nullable=True),
     sa.Column("returns", JSON, nullable=True),
+    sa.Column("approval", sa.Text, nullable=True),
+    sa.Column("approved_at", _INSTANT, nullable=True),
+    sa.Column("due_at", _INSTANT, nullable=True),
+    sa.CheckConstraint(
+        "approval IS NOT NULL AND approval IN ('waiting', 'approved', 'rejected')"
+        " AND (approval = 'approved') = (approved_at IS NOT NULL)"
+        " AND (approval = 'waiting') = (due_at IS NOT NULL)"
+        " OR approval IS NULL AND approved_at IS NULL AND due_at IS NULL",
+        name="receipt_approval",
+    ),
 )
 """What was posted so far for each receipt, at its highest revision.
 
@@ -234,7 +244,15 @@ receipt = sa.Table(
 challenge of its version, null where to none. ``year`` is the period in which it
 counts for a tier, as in ``qualifying_spend``. ``returns`` is null where nothing that counts came
 back; else when how much did, so that ``qualifying_minor`` and its sum are what was sold.
+``approval`` is null for one that need not wait for the staff; what was decided is in ``approval``
+as well, the table. ``due_at`` says when points would begin that wait.
 """
+sa.Index(
+    "receipt_waiting",
+    receipt.c.occurred_at,
+    receipt.c.receipt_id,
+    postgresql_where=receipt.c.approval == "waiting",
+)
 sa.Index("receipt_member", receipt.c.member_id, receipt.c.occurred_at)
 
 qualifying_spend = sa.Table(

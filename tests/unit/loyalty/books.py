@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.loyalty.domain import (
     accounts,
+    approvals,
     awards,
     challenges,
     closing,
@@ -20,6 +21,7 @@ from services.loyalty.domain import (
     tiers,
 )
 from services.loyalty.domain.accounts import MemberState
+from services.loyalty.domain.approvals import Verdict
 from services.loyalty.domain.awards import Award
 from services.loyalty.domain.closing import Batch
 from services.loyalty.domain.fold import Book, ReceiptState
@@ -114,6 +116,14 @@ class Ledger:
         """Fold batches one after the other."""
         for batch in batches:
             self.apply(batch)
+
+    def decide(self, receipt_id: UUID, verdict: Verdict, at: datetime) -> None:
+        """Decide on a receipt that waits, as ``handlers.approvals`` does."""
+        self.now = max(self.now, at)
+        book = Book(self.programme, dict(self.receipts), self.members)
+        approvals.decide(book, receipt_id, verdict, at)
+        self.post(Batch(book, self.now, gifts=self.follow(book)))
+        self.receipts = dict(book.receipts)
 
     def change(self, *changes: SpendChange) -> None:
         """Post what becomes of holds."""

@@ -63,9 +63,15 @@ def test_the_document_says_when_points_end(expiry: Any, compiled: Expiry) -> Non
     assert document(expiry=expiry).compiled("v", programmes.BEGAN).expiry == compiled
 
 
+def test_the_document_says_what_points_wait_for() -> None:
+    pending = document(pending={"days": 3, "approval_above": 0}).compiled("v", programmes.BEGAN)
+    assert pending.pending == Pending(3, approval_above=0)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
+        {"pending": {"approval_above": -1}},
         {"expiry": {}},
         {"expiry": {"days": 1, "months": 1}},
         {"expiry": {"never": True, "until": "year"}},

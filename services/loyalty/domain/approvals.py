@@ -1,0 +1,95 @@
+"""Approvals: what the staff decides on a receipt that is worth more than the rules let through.
+
+A decision is made once and is a fact from then on. What the receipt gives is a function of that
+fact and of its highest revision, so revisions from before and after it may come in any order.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from services.loyalty.domain import fold
+from services.loyalty.domain.fold import Book, ReceiptState
+from services.loyalty.domain.settle import Settlement
+from shared import ids
+from shared.errors import Refused
+
+Verdict = Literal["approved", "rejected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A receipt that waits for a decision."""
+
+    receipt_id: UUID
+    member_id: UUID
+    points: int
+    """What it gives if it is approved, caps considered."""
+    occurred_at: datetime
+    store_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided."""
+
+    receipt_id: UUID
+    member_id: UUID
+    """Whose receipt it was then."""
+    verdict: Verdict
+    points: int
+    """What it would have given then."""
+    decided_by: str
+    """The key."""
+    decided_at: datetime
+
+    def repeated(self, verdict: Verdict, by: str) -> "Decision":
+        """Return it to who said the same before; 409 ``approval_decided`` for all others."""
+        if (self.verdict, self.decided_by) == (verdict, by):
+            return self
+        detail = f"The receipt is {self.verdict}."
+        raise Refused("approval_decided", detail, verdict=self.verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    receipt_id: UUID
+    store_id: str
+    imported: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision as what changes a receipt's worth; there is but one for each receipt."""
+
+    id: UUID
+    time: datetime
+    data: _Subject
+    type: str = "approval"
+
+
+def decide(book: Book, receipt_id: UUID, verdict: Verdict, now: datetime) -> Decided:
+    """Bring a decision on a receipt of the book that waits into it, and return it.
+
+    Approved points begin when the other terms say, but not before ``now``. A rejected receipt is
+    worth nothing, and counts for nothing but the tier.
+    """
+    before = book.receipts[receipt_id]
+    subject = _Subject(receipt_id, before.store_id)
+    event = Decided(ids.derived_id(receipt_id, "approval"), now, subject)
+    after = _after(before, verdict, now)
+    settlement = Settlement(after.desired, after.qualifying_minor, [], after.version)
+    fold.bring(book, event, before, after, why="approval", settlement=settlement)
+    return event
+
+
+def _after(before: ReceiptState, verdict: Verdict, now: datetime) -> ReceiptState:
+    due_at = before.due_at or now
+    if verdict == "rejected":
+        return replace(
+            before, approval=verdict, due_at=None, begins_at=due_at, desired=0, counts=()
+        )
+    return replace(
+        before, approval=verdict, due_at=None, approved_at=now, begins_at=max(due_at, now)
+    )
