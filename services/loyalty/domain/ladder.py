@@ -8,9 +8,10 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
+
+from services.loyalty.domain.terms import midnight
 
 Measure = Literal["spend", "visits"]
 Downgrade = Literal["none", "one_step", "rederive"]
@@ -103,7 +104,7 @@ class Ladder:
 
     def starts(self, period: int) -> datetime:
         """Return the instant, in UTC, with which a period begins."""
-        return _midnight(self.first_day(period), self.zone)
+        return midnight(self.first_day(period), self.zone)
 
     def later(self, at: datetime, days: int) -> datetime:
         """Return the same time of day so many days later, where the programme lives."""
@@ -165,11 +166,6 @@ class Ladder:
             return [one for one in sums if one <= period]
         last = {end for one in sums for end in (one - 1, one + self.width - 1)}
         return [period, *(end for end in last if end < period)]
-
-
-@lru_cache(maxsize=4_096)
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
 def merged(returns: Iterable[tuple[datetime, int]]) -> Returns:

@@ -6,6 +6,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from services.loyalty.domain.lots import NEVER
+from services.loyalty.domain.terms import midnight
 
 Per = Literal["day", "week", "month", "quarter", "year", "ever"]
 
@@ -40,12 +41,6 @@ def bounds(per: Per, period: int, zone: ZoneInfo) -> tuple[datetime, datetime]:
     if per == "ever":
         return _EVER_SINCE, NEVER
     return midnight(first_day(per, period), zone), midnight(first_day(per, period + 1), zone)
-
-
-@lru_cache(maxsize=4_096)
-def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """Return when ``day`` begins in ``zone``, in UTC."""
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
 def last_day(per: Per, period: int) -> date:

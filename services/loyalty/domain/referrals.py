@@ -13,9 +13,8 @@ from uuid import UUID
 
 from services.loyalty.domain.awards import Award, award_id
 from services.loyalty.domain.occasions import Referral
-from services.loyalty.domain.periods import midnight
 from services.loyalty.domain.programme import Programme
-from services.loyalty.domain.terms import ends_at
+from services.loyalty.domain.terms import ends_at, midnight
 
 State = Literal["waiting", "pending", "earned", "lapsed"]
 

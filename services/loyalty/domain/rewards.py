@@ -7,13 +7,13 @@ them once it does not (``domain.stock`` has the pieces).
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from services.loyalty.domain import periods
 from services.loyalty.domain.spending import Spend
-from services.loyalty.domain.terms import midnight
 from shared import ids
 
 Kind = Literal["product", "percent", "amount", "gift_card", "experience"]
@@ -101,11 +101,11 @@ def hindrances(reward: Reward, taker: Taker, zone: ZoneInfo) -> Iterator[Hindran
 def taken_now(reward: Reward, taker: Taker, zone: ZoneInfo) -> int:
     """Return how many a member has of a reward in the period that its limit counts, or ever."""
     per = reward.limit.per if reward.limit else "ever"
-    current = _period(per, taker.now, zone)
+    current = _number(per, taker.now, zone)
     return sum(
         one.reward_id == reward.reward_id
         and one.taken > 0
-        and _period(per, one.at, zone) == current
+        and _number(per, one.at, zone) == current
         for one in taker.spends
     )
 
@@ -125,20 +125,12 @@ def _reached(limit: Limit) -> str:
     return f"It can be taken {times}{'' if limit.per == 'ever' else f' a {limit.per}'}."
 
 
-def _period(per: Per, at: datetime, zone: ZoneInfo) -> date | None:
-    """Return the first day of the period that a time lies in; None for the one without an end."""
-    return None if per == "ever" else _first_of(per, at.astimezone(zone).date())
-
-
-def _first_of(per: Per, day: date) -> date:
-    if per == "month":
-        return day.replace(day=1)
-    return day.replace(month=1, day=1) if per == "year" else day
+def _number(per: Per, at: datetime, zone: ZoneInfo) -> int:
+    """Return the number of the period that a time lies in."""
+    return periods.number(per, at.astimezone(zone).date())
 
 
 def _again_at(per: Per, now: datetime, zone: ZoneInfo) -> datetime | None:
-    first = _period(per, now, zone)
-    if first is None:
+    if per == "ever":
         return None
-    longest = {"day": 1, "month": 31, "year": 366}[per]
-    return midnight(_first_of(per, first + timedelta(days=longest)), zone)
+    return periods.bounds(per, _number(per, now, zone), zone)[1]

@@ -8,9 +8,8 @@ from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain import awards
 from services.loyalty.domain.awards import Award
 from services.loyalty.domain.closing import Batch
-from services.loyalty.domain.periods import midnight
 from services.loyalty.domain.programme import Programme
-from services.loyalty.domain.terms import ends_at
+from services.loyalty.domain.terms import ends_at, midnight
 from services.loyalty.handlers import announce, books
 from services.loyalty.store import awards as award_store
 from services.loyalty.store import birthdays as store
