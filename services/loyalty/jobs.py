@@ -1,5 +1,8 @@
 """Timed work of loyalty."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+
 from services.loyalty.context import LoyaltyContext
 from services.loyalty.handlers import (
     birthdays,
@@ -14,12 +17,19 @@ from services.loyalty.handlers import (
 from services.loyalty.handlers.audit import AuditReport, audit
 from services.loyalty.store.notices import Key
 from shared import log, metrics
-from shared.db import run_unit
+from shared.db import Tx, run_unit
 from shared.service import Job
 
-CHUNK = gift_cards.EXPIRY_CHUNK
+Step = Callable[[Tx, LoyaltyContext], Awaitable[int]]
+"""Does a chunk of the work in one transaction, and returns how much that was."""
 
 logger = log.get_logger(__name__)
+
+
+async def _drain(context: LoyaltyContext, step: Step, chunk: int) -> None:
+    """Go on as long as whole chunks are due, each in a transaction of its own."""
+    while await run_unit(context.db, lambda tx: step(tx, context)) >= chunk:
+        pass
 
 
 async def run_audit(context: LoyaltyContext) -> AuditReport:
@@ -36,34 +46,29 @@ async def run_audit(context: LoyaltyContext) -> AuditReport:
 
 async def run_sweep(context: LoyaltyContext) -> None:
     """Post what the clock alone changes, until nothing is due: holds and lots that end."""
-    while await run_unit(context.db, lambda tx: holds.sweep(tx, context)) >= holds.SWEPT_MAX:
-        pass
+    await _drain(context, holds.sweep, holds.SWEPT_MAX)
 
 
 async def give_birthdays(context: LoyaltyContext) -> None:
     """Give points for the birthdays that are due."""
-    while await run_unit(context.db, lambda tx: birthdays.give_due(tx, context)) == birthdays.CHUNK:
-        pass
+    await _drain(context, birthdays.give_due, birthdays.CHUNK)
 
 
 async def follow_referrals(context: LoyaltyContext) -> None:
     """Bring referrals to what their new members have bought."""
-    while await run_unit(context.db, lambda tx: referrals.follow(tx, context)) == referrals.CHUNK:
-        pass
+    await _drain(context, referrals.follow, referrals.CHUNK)
 
 
 async def review_tiers(context: LoyaltyContext) -> None:
     """Announce what the clock alone does to tiers, chunk by chunk."""
-    full = tiers.REVIEWED_MAX
-    while await run_unit(context.db, lambda tx: tiers.review_due(tx, context)) == full:
-        pass
+    await _drain(context, tiers.review_due, tiers.REVIEWED_MAX)
 
 
 async def run_notices(context: LoyaltyContext) -> None:
     """Tell members of points that are about to end, end by end."""
     for tell in (notices.tell_dated, notices.tell_idle):
         after: Key | None = None
-        while after := await run_unit(context.db, lambda tx: tell(tx, context, after=after)):  # noqa: B023
+        while after := await run_unit(context.db, partial(tell, context=context, after=after)):
             pass
 
 
@@ -80,8 +85,7 @@ async def _audit_gift_cards(context: LoyaltyContext) -> None:
 
 async def sweep_gift_holds(context: LoyaltyContext) -> None:
     """Release holds on gift cards whose time is over, chunk by chunk."""
-    while await run_unit(context.db, lambda tx: gift_holds.expire_due(tx, context)) == CHUNK:
-        pass
+    await _drain(context, gift_holds.expire_due, gift_cards.EXPIRY_CHUNK)
 
 
 async def gauge_stuck_holds(context: LoyaltyContext) -> None:
@@ -94,8 +98,7 @@ async def gauge_stuck_holds(context: LoyaltyContext) -> None:
 
 async def expire_gift_cards(context: LoyaltyContext) -> None:
     """End gift cards whose time is over, likewise."""
-    while await run_unit(context.db, lambda tx: gift_cards.expire_ended(tx, context)) == CHUNK:
-        pass
+    await _drain(context, gift_cards.expire_ended, gift_cards.EXPIRY_CHUNK)
 
 
 JOBS = (
