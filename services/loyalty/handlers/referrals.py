@@ -102,14 +102,14 @@ async def _give(
     counts = await store.count_rewarded(tx, of_year) if of_year else {}
     changed: list[Award] = []
     for award_id, award in both.items():
-        before = given.get(award_id)
+        before, after = given.get(award_id), award
         if award.period and award.points and not (before and before.points):
             key = award.member_id, award.period
             counts[key] = counts.get(key, 0) + 1
             if counts[key] > limits[award.member_id, award.rule].per_year:
-                award = award.taken_back()  # noqa: PLW2901
-        if before != award and (before or award.points):
-            changed.append(award)
+                after = award.taken_back()
+        if before != after and (before or after.points):
+            changed.append(after)
     await award_store.write(tx, changed)
     return [
         awards.change(
