@@ -328,7 +328,7 @@ async def waiting(office: Office) -> int:
 
 @pytest.mark.parametrize("run", range(3))
 async def test_holds_and_merges_at_once_spend_nothing_twice(office: Office, run: int) -> None:
-    """Tills of two processes hold for both members while they become one, and two, and one."""
+    """Tills, each on its own connection, hold for both while they become one, and two, and one."""
     del run
     ann, ben = await office.enrol(500), await office.enrol(500)
 
