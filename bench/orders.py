@@ -3,7 +3,7 @@
 import random
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 from rich.table import Table
@@ -14,6 +14,8 @@ from bench.infra import Infra, infra, publish
 from demo.data import Basket
 
 COPIES = 10
+CROWD = -1
+"""The household that every other basket is of, where half of the traffic is on one member."""
 PROGRAMME = "bench/programme.yaml"
 IN_ORDER, AGAIN = "in order", "in order again"
 
@@ -26,12 +28,15 @@ class Arrival:
     """Within each week, as from tills that were offline."""
     copies: int = 1
     """Each household's baskets are those of so many members."""
+    crowded: bool = False
+    """Every other basket is of one and the same member."""
 
 
 ARRIVALS = {
     IN_ORDER: Arrival(),
     "each week shuffled": Arrival(shuffled=True),
     f"{COPIES} × the members": Arrival(copies=COPIES),
+    "half on one member": Arrival(crowded=True),
     # Last as at first, so that a machine that slows down does not flatter us.
     AGAIN: Arrival(),
 }
@@ -63,7 +68,8 @@ def records(events: int, arrival: Arrival) -> Iterator[tuple[bytes, bytes]]:
     """Return key and value of real baskets in their order of arrival."""
     numbered = list(enumerate(workload.baskets(events)))
     for number, basket in _shuffled(numbered) if arrival.shuffled else numbered:
-        made = workload.event(basket, number, copy=number % arrival.copies)
+        bought = replace(basket, household=CROWD) if arrival.crowded and number % 2 else basket
+        made = workload.event(bought, number, copy=number % arrival.copies)
         yield str(made.subject).encode(), made.model_dump_json().encode()
 
 

@@ -50,6 +50,8 @@ THROWAWAY = {
     "full_page_writes": "off",
     "shared_buffers": "128MB",
     "autovacuum_naptime": "60s",
+    # Before lock_timeout, which would hide what two of ours do to each other.
+    "deadlock_timeout": "200ms",
     # In the data folder, so that a killed server leaves nothing outside of it.
     "dynamic_shared_memory_type": "mmap",
 }
