@@ -111,7 +111,7 @@ class Keyring:
         if at - self._loaded_at > REFRESH_S and at - self._tried_at > REFRESH_S:
             await self._refresh(at)
         if self._credentials is None:
-            raise Unavailable("credentials_unavailable", "API keys cannot be verified just now.")
+            raise _unverified()
         # Remembered by hash: the dictionary's look-up tells nothing about the secret by its time.
         digest = hashlib.sha256(presented).digest()
         found = self._verified.get(digest)
@@ -145,12 +145,15 @@ class Keyring:
     async def catch_up(self) -> None:
         """Read what is in the table now: a key that is unknown may have been made a moment ago.
 
-        Those who ask during a read share the next one.
+        Those who ask during a read share the next one. Raises ``Unavailable`` if it could not be
+        read: nobody knows then whether there is such a key.
         """
         asked_at = self._monotonic()
         async with self._reading:
             if max(self._loaded_at, self._tried_at) < asked_at:
                 await self._read()
+        if self._loaded_at < asked_at:
+            raise _unverified()
 
     async def _refresh(self, now: float) -> None:
         if self._reading.locked() and now - self._loaded_at < OVERLAP_S:
@@ -186,3 +189,7 @@ class Keyring:
             self._credentials = {row.key_id: Credential(*row, notes=self.notes) for row in rows}
             self._fingerprint = fingerprint
             self._verified = {}
+
+
+def _unverified() -> Unavailable:
+    return Unavailable("credentials_unavailable", "API keys cannot be verified just now.")

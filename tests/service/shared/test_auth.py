@@ -273,6 +273,22 @@ async def test_without_a_first_look_at_the_table_nobody_passes() -> None:
     assert int(answer.headers["Retry-After"]) >= 1
 
 
+async def test_a_key_that_could_not_be_looked_up_is_not_called_wrong(db: Database) -> None:
+    """Made a moment ago, perhaps, while the database is slow: a till would take 401 as final."""
+    app = create_api(guestbook.service(), guestbook.context(db))
+    async with in_process(app) as client:
+        assert (await client.get("/v1/me", headers=bearer(TILL))).status_code == 200
+        ring: Keyring = app.state.keyring
+        readable, ring._db = ring._db, open_nowhere()
+        unknown = await client.get("/v1/me", headers=bearer(auth.new_key()))
+        known = await client.get("/v1/me", headers=bearer(TILL))
+        ring._db = readable
+        wrong = await client.get("/v1/me", headers=bearer(auth.new_key()))
+    assert (unknown.status_code, known.status_code, wrong.status_code) == (503, 200, 401)
+    assert unknown.json()["code"] == "credentials_unavailable"
+    assert int(unknown.headers["Retry-After"]) >= 1
+
+
 async def test_many_callers_read_the_table_once(db: Database) -> None:
     reads: list[str] = []
     event.listen(
