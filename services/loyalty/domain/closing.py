@@ -117,13 +117,15 @@ class Batch:
 
         Not one whose new lot begins after everything that was ever drawn, as in-order sales do:
         what was drawn before cannot have come from it. With one who was merged, who took over.
+        A lot that has ended when its sale is heard of is drawn at once, lest it shows until a sweep.
         """
         members = self.book.members
         wanted = {*also, *(spend.after.member_id for spend in self.spends)}
         for lot in self.lots.new:
             member = members[lot.member_id]
             late = member.drawn_at is not None and self._since(lot) <= member.drawn_at
-            if late or member.debt or member.merge is not None:
+            ended = lot.expires_at is not None and lot.expires_at <= self.as_of
+            if late or ended or member.debt or member.merge is not None:
                 wanted.add(lot.member_id)
         touched = {lot.member_id for lot in self.lots.changed} | {one for one, _ in self.lots.gone}
         wanted |= {

@@ -127,3 +127,20 @@ def test_points_of_an_order_wait_until_all_of_it_was_delivered() -> None:
 
     assert ledger.members[builders.MEMBER].available == 100
     assert ledger.members[builders.MEMBER].pending == 0
+
+
+def test_points_that_have_ended_when_their_sale_is_heard_of_are_never_available() -> None:
+    ledger = Ledger(programmes.small(programmes.version(expiry=Expiry(10, "days", "day"))))
+    ledger.now = builders.NOW + timedelta(days=11)
+    late = builders.purchase_recorded(lines=[builders.line(category="BREAD", amount_minor=1_000)])
+
+    ledger.apply([late])
+
+    assert ledger.members[builders.MEMBER].available == 0
+    (lot,) = ledger.lots.values()
+    assert (lot[1].remaining, lot[1].expired) == (0, 100)
+    legs = [leg for one in ledger.entries for leg in one.legs]
+    assert [(one.from_account, one.to_account, one.points) for one in legs] == [
+        ("issued", "available", 100),
+        ("available", "breakage", 100),
+    ]
