@@ -60,7 +60,7 @@ async def drained(sender: Sender) -> None:
         await asyncio.sleep(0.01)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_a_till_killed_again_and_again_loses_and_doubles_nothing(
     shop: Shop, till: Till
 ) -> None:
