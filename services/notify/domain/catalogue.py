@@ -43,6 +43,16 @@ _SHIPPED: Mapping[str, _Shipped] = {
         "{{ points.ending }} of your points end after {{ points.until }}",
         "{{ points.ending }} points end soon",
     ),
+    planning.AWARDED: _Shipped(
+        "points",
+        "{{ points.awarded }} points for you",
+        "{{ points.awarded }} points for you",
+    ),
+    planning.TIER_NOTICE: _Shipped(
+        "tiers",
+        "{{ tier.name }} ends soon, and can be kept",
+        "{{ tier.name }} ends soon",
+    ),
 }
 
 
@@ -88,6 +98,16 @@ def sample_values() -> dict[str, Any]:
             "explain": "1 point per USD",
             "ending": 200,
             "until": "4 December 2026",
+            "awarded": 500,
+            "waiting": False,
+        },
+        "tier": {
+            "name": "Gold",
+            "falls_to": "Silver",
+            "explain": (
+                "Gold lasts until 2026-12-31, then comes Silver. "
+                "40.00 USD more by 2026-12-31 would keep it."
+            ),
         },
         "unsubscribe_url": "https://example.org/u/preview",
     }

@@ -69,6 +69,8 @@ class Facts:
     items_valid: int = 0
     ending: int | None = None
     """What is left of points that end soon; None where the message is not about that."""
+    outdated: str | None = None
+    """What has happened since that makes it untrue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,12 @@ def _preference(asked: Asked, facts: Facts, _limits: Limits) -> _Answer:
 
 
 def _still_true(_asked: Asked, facts: Facts, _limits: Limits) -> _Answer:
-    """Tell nobody of an offer that is used or over, or of points that are spent or have ended."""
+    """Tell nobody of an offer that is used or over, or of points that are spent or have ended.
+
+    Nor of points that were taken back, and of a tier that is gone.
+    """
+    if facts.outdated is not None:
+        return _Answer(facts.outdated, "no_longer_true")
     if facts.ending is not None:
         left = f"{facts.ending} points are left of them"
         return _Answer(left, None if facts.ending > 0 else "no_longer_true")

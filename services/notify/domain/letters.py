@@ -36,10 +36,13 @@ def values(
     reader: Reader,
     *,
     offers: Sequence[OfferTold] = (),
-    trigger: Mapping[str, Any] | None = None,
+    trigger: Mapping[str, Mapping[str, Any]],
     unsubscribe_url: str = "",
 ) -> dict[str, Any]:
-    """Return what a template may show: plain values only, nothing that can be called."""
+    """Return what a template may show: plain values only, nothing that can be called.
+
+    ``trigger`` is what the event said, under the name by which templates know it.
+    """
     told = [
         {
             "title": offer.title,
@@ -54,7 +57,7 @@ def values(
         "member": {"first_name": wording.first_name(reader.name), "name": reader.name or ""},
         "offers": told,
         "offers_first": told[0] if told else {"title": "", "reason": "", "discount": ""},
-        "points": dict(trigger or {}),
+        **{name: dict(said) for name, said in trigger.items()},
         "unsubscribe_url": unsubscribe_url,
     }
 

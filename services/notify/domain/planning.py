@@ -13,6 +13,8 @@ from shared import ids
 DIGEST = "offers_digest"
 POINTS = "points_earned"
 EXPIRING = "points_expiring"
+AWARDED = "points_awarded"
+TIER_NOTICE = "tier_notice"
 DIGEST_CHANNELS: tuple[matrix.Channel, ...] = ("email", "inbox")
 
 
@@ -100,22 +102,23 @@ def collect(offers: Sequence[NewOffer], open_digests: OpenDigests) -> Digests:
 
 
 @dataclass(frozen=True, slots=True)
-class PointsNews:
-    """Points that a purchase gave, or that end soon."""
+class AccountNews:
+    """Points that a purchase or a rule gave, or that end soon; a tier that will be lost."""
 
     event_id: UUID
     member_id: UUID
+    topic: matrix.Topic
     template: str
     at: datetime
     values: Mapping[str, Any]
 
 
-def points_message(news: PointsNews, channel: matrix.Channel) -> Plan:
+def account_message(news: AccountNews, channel: matrix.Channel) -> Plan:
     """Return the message that tells of it."""
     return Plan(
         message_id=message_id(news.event_id, news.template, channel),
         member_id=news.member_id,
-        topic="points",
+        topic=news.topic,
         channel=channel,
         template=news.template,
         cause_id=news.event_id,

@@ -1,20 +1,33 @@
 """Events that ask for messages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from services.notify.context import NotifyContext
 from services.notify.domain import gates, matrix, planning
-from services.notify.domain.planning import NewOffer, Plan, PointsNews
+from services.notify.domain.planning import AccountNews, NewOffer, Plan
 from services.notify.handlers import announce
 from services.notify.handlers.announce import Told
 from services.notify.store import members, messages, offers
 from services.notify.store.messages import NewMessage
 from services.notify.store.offers import OfferRow
-from shared.contracts.loyalty import LoyaltyEvent, PointsEarned, PointsExpiring, PointsSpent
+from shared.contracts.loyalty import (
+    LoyaltyEvent,
+    PointsAwarded,
+    PointsEarned,
+    PointsExpiring,
+    PointsSpent,
+    TierChanged,
+    TierNoticed,
+)
 from shared.contracts.offers import OfferEvent, OfferIssued, OfferRedeemed
 from shared.db import Tx
+
+News = PointsEarned | PointsAwarded | PointsExpiring | TierNoticed
+NEWS = (PointsEarned, PointsAwarded, PointsExpiring, TierNoticed)
+"""What members are told of their account."""
 
 
 async def on_offers(tx: Tx, events: Sequence[OfferEvent], context: NotifyContext) -> None:
@@ -66,17 +79,16 @@ def _offer_row(event: OfferIssued) -> OfferRow:
 
 
 async def on_loyalty(tx: Tx, events: Sequence[LoyaltyEvent], context: NotifyContext) -> None:
-    """Tell of points earned or about to end: in the inbox, and by mail for who asked for it."""
-    now = context.clock.now()
-    # Of what was taken over from another system nobody is told: it is no news.
-    news = [
-        event
-        for event in events
-        if isinstance(event, PointsExpiring)
-        or (isinstance(event, PointsEarned) and not event.data.imported)
-    ]
+    """Tell of points earned, given or about to end, and of tiers that will be lost.
+
+    In the inbox; by mail about points for who asked for it, and about tiers for who did not object.
+    """
+    since = _since(events)
+    await messages.outdate_awards(tx, since.taken_back)
+    await messages.outdate_notices(tx, since.tiers)
+    news = [event for event in events if isinstance(event, NEWS) and _is_news(event)]
     if news:
-        await _tell(tx, news, now, context)
+        await _tell(tx, news, since.outdated, context)
     await messages.lessen(
         tx,
         [
@@ -87,30 +99,79 @@ async def on_loyalty(tx: Tx, events: Sequence[LoyaltyEvent], context: NotifyCont
     )
 
 
+def _is_news(event: News) -> bool:
+    """Whether somebody is told: not of what was taken over from another system, or taken back."""
+    if isinstance(event, PointsEarned):
+        return not event.data.imported
+    return not isinstance(event, PointsAwarded) or event.data.points > 0
+
+
+@dataclass(slots=True)
+class _Since:
+    """What a batch says that makes messages of before untrue, and which of its own."""
+
+    taken_back: set[tuple[UUID, UUID]] = field(default_factory=set[tuple[UUID, UUID]])
+    """Member and award."""
+    tiers: dict[UUID, str | None] = field(default_factory=dict[UUID, str | None])
+    """The last tier of members who moved."""
+    outdated: set[UUID] = field(default_factory=set[UUID])
+    """Events of the batch that a later one makes untrue."""
+
+
+def _since(events: Sequence[LoyaltyEvent]) -> _Since:
+    """Look at a batch from its end: what comes of one member is in order."""
+    since = _Since()
+    for event in reversed(events):
+        if isinstance(event, PointsAwarded):
+            award = (event.data.member_id, event.data.award_id)
+            if event.data.points < 0:
+                since.taken_back.add(award)
+            elif award in since.taken_back:
+                since.outdated.add(event.id)
+        elif isinstance(event, TierChanged):
+            since.tiers.setdefault(event.data.member_id, event.data.tier)
+        elif isinstance(event, TierNoticed):
+            told, tier = event.data.member_id, event.data.tier
+            if since.tiers.get(told, tier) != tier:
+                since.outdated.add(event.id)
+    return since
+
+
 async def _tell(
-    tx: Tx, news: Sequence[PointsEarned | PointsExpiring], now: datetime, context: NotifyContext
+    tx: Tx, events: Sequence[News], outdated: Collection[UUID], context: NotifyContext
 ) -> None:
-    member_ids = sorted({event.data.member_id for event in news})
-    by_mail = await members.list_who_asked(tx, member_ids, "points", "email")
+    now = context.clock.now()
+    news = [_news(event, outdated=event.id in outdated) for event in events]
+    about_points = sorted({one.member_id for one in news if one.topic == "points"})
+    by_mail = await members.list_who_asked(tx, about_points, "points", "email")
     plans = [
-        planning.points_message(_news(event), channel)
-        for event in news
-        for channel in _points_channels(event.data.member_id, by_mail)
+        planning.account_message(one, channel)
+        for one in news
+        for channel in _channels(one, by_mail)
     ]
     await ask(tx, plans, now=now, not_before=now, context=context)
 
 
-def _news(event: PointsEarned | PointsExpiring) -> PointsNews:
-    template, values = (
-        (planning.EXPIRING, _ending(event))
-        if isinstance(event, PointsExpiring)
-        else (planning.POINTS, _points(event))
-    )
-    return PointsNews(event.id, event.data.member_id, template, event.time, values)
+def _channels(news: AccountNews, by_mail: set[UUID]) -> tuple[matrix.Channel, ...]:
+    """Return where to tell it: mail about points is so rarely wanted that it is not planned."""
+    mailed = news.topic == "tiers" or news.member_id in by_mail
+    return ("inbox", "email") if mailed else ("inbox",)
 
 
-def _points_channels(member_id: UUID, by_mail: set[UUID]) -> tuple[matrix.Channel, ...]:
-    return ("inbox", "email") if member_id in by_mail else ("inbox",)
+def _news(event: News, *, outdated: bool) -> AccountNews:
+    topic: matrix.Topic = "points"
+    values: Mapping[str, object]
+    if isinstance(event, TierNoticed):
+        topic, template, values = "tiers", planning.TIER_NOTICE, _tier(event)
+    elif isinstance(event, PointsAwarded):
+        template, values = planning.AWARDED, _award(event)
+    elif isinstance(event, PointsExpiring):
+        template, values = planning.EXPIRING, _ending(event)
+    else:
+        template, values = planning.POINTS, _points(event)
+    if outdated:
+        values = {**values, "outdated": True}
+    return AccountNews(event.id, event.data.member_id, topic, template, event.time, values)
 
 
 def _points(event: PointsEarned) -> Mapping[str, object]:
@@ -126,6 +187,26 @@ def _ending(event: PointsExpiring) -> Mapping[str, object]:
         "ending": event.data.points,
         "until": event.data.last_day,
         "ends_at": event.data.ends_at.isoformat(),
+        "explain": event.data.explain,
+    }
+
+
+def _award(event: PointsAwarded) -> Mapping[str, object]:
+    begins_at = event.data.begins_at
+    return {
+        "award_id": str(event.data.award_id),
+        "awarded": event.data.points,
+        "available": event.data.available,
+        "waiting": begins_at is None or begins_at > event.time,
+        "explain": event.data.explain,
+    }
+
+
+def _tier(event: TierNoticed) -> Mapping[str, object]:
+    return {
+        "name": event.data.tier,
+        "falls_to": event.data.falls_to,
+        "falls_at": event.data.falls_at.isoformat(),
         "explain": event.data.explain,
     }
 

@@ -68,10 +68,11 @@ class Writer:
         return found
 
     def _values(self, case: Case, unsubscribe_url: str) -> dict[str, Any]:
+        about = "tier" if case.asked.topic == "tiers" else "points"
         return letters.values(
             self.context.programme_name,
             Reader(case.name, case.time_zone),
             offers=self.offers.get(case.message_id, ()),
-            trigger=case.template_values,
+            trigger={about: case.template_values},
             unsubscribe_url=unsubscribe_url,
         )

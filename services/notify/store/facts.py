@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from services.notify.domain import matrix
 from services.notify.domain.gates import Asked, Facts, Standing
-from services.notify.domain.planning import EXPIRING
+from services.notify.domain.planning import AWARDED, EXPIRING, TIER_NOTICE
 from services.notify.store import consents, offers
 from services.notify.store.tables import (
     consent,
@@ -125,6 +125,17 @@ def _ending(values: Mapping[str, Any], now: datetime) -> int:
     return values["ending"] if datetime.fromisoformat(values["ends_at"]) > now else 0
 
 
+def _outdated(template: str, values: Mapping[str, Any], now: datetime) -> str | None:
+    """Return what makes it untrue that points were given, or that a tier can be kept."""
+    if template == AWARDED and values.get("outdated"):
+        return "the points were taken back"
+    if template == TIER_NOTICE and values.get("outdated"):
+        return "the member has another tier by now"
+    if template == TIER_NOTICE and datetime.fromisoformat(values["falls_at"]) <= now:
+        return "the tier has ended"
+    return None
+
+
 def _case(row: sa.RowMapping, now: datetime) -> Case:
     address = {"email": row["email"], "sms": row["phone"]}.get(row["channel"])
     bounced = address is not None and row["address_sha256"] == address_sha256(address)
@@ -145,6 +156,7 @@ def _case(row: sa.RowMapping, now: datetime) -> Case:
         items=row["items"] if row["collect_key"] is not None else None,
         items_valid=row["items_valid"],
         ending=_ending(row["template_values"], now) if row["template"] == EXPIRING else None,
+        outdated=_outdated(row["template"], row["template_values"], now),
     )
     return Case(
         message_id=row["message_id"],

@@ -1,16 +1,17 @@
 """Messages: written down once, claimed with a lease, closed with the decision."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.sql.selectable import TableValuedAlias
 
 from services.notify.domain.gates import Check
-from services.notify.domain.planning import EXPIRING, OpenDigests, Plan
+from services.notify.domain.planning import AWARDED, EXPIRING, TIER_NOTICE, OpenDigests, Plan
 from services.notify.store.tables import message
 from shared.db import Tx, bulk
 
@@ -303,6 +304,51 @@ async def lessen(tx: Tx, spent: Sequence[tuple[UUID, datetime, int]]) -> None:
         message.update()
         .values(template_values=message.c.template_values.op("||")(left))
         .where(message.c.message_id == taken.c.message_id)
+    )
+
+
+async def outdate_awards(tx: Tx, taken_back: Collection[tuple[UUID, UUID]]) -> None:
+    """Mark messages of awards that were taken back and that have not left yet.
+
+    ``taken_back`` is member and award.
+    """
+    if not taken_back:
+        return
+    each = bulk.unnest(
+        "t",
+        {
+            "member_id": (sa.Uuid(), [member_id for member_id, _ in taken_back]),
+            "award_id": (sa.Text(), [str(award_id) for _, award_id in taken_back]),
+        },
+    )
+    same = message.c.template_values["award_id"].as_string() == each.c.award_id
+    await _outdate(tx, AWARDED, each, same)
+
+
+async def outdate_notices(tx: Tx, tiers: Mapping[UUID, str | None]) -> None:
+    """Mark notices of another tier than a member has by now, if they have not left yet."""
+    if not tiers:
+        return
+    each = bulk.unnest(
+        "t",
+        {
+            "member_id": (sa.Uuid(), list(tiers)),
+            "tier": (sa.Text(), list(tiers.values())),
+        },
+    )
+    other = message.c.template_values["name"].as_string().is_distinct_from(each.c.tier)
+    await _outdate(tx, TIER_NOTICE, each, other)
+
+
+async def _outdate(
+    tx: Tx, template: str, each: TableValuedAlias, about: "sa.ColumnElement[bool]"
+) -> None:
+    marked = message.c.template_values.op("||")(sa.func.jsonb_build_object("outdated", sa.true()))
+    await tx.execute(
+        message.update()
+        .values(template_values=marked)
+        .where(_OPEN, message.c.template == template, message.c.member_id == each.c.member_id)
+        .where(about)
     )
 
 

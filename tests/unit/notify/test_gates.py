@@ -19,6 +19,7 @@ OFFER_MAIL = Asked("offers", "email", caused_at=NOW, created_at=NOW)
 OFFER_INBOX = replace(OFFER_MAIL, channel="inbox")
 POINTS_MAIL = replace(OFFER_MAIL, topic="points")
 POINTS_INBOX = replace(OFFER_MAIL, topic="points", channel="inbox")
+TIER_MAIL = replace(OFFER_MAIL, topic="tiers")
 RECEIPT = replace(OFFER_MAIL, topic="service")
 YES = Standing("given", NOW - timedelta(days=9), "enrolment v1")
 NO = Standing("withdrawn", NOW - timedelta(seconds=1), "unsubscribe-link v1")
@@ -71,6 +72,20 @@ CASES: list[tuple[str, Asked, dict[str, Any], str, str | None]] = [
     ),
     ("points in the inbox", POINTS_INBOX, {"items": None, "consent": None}, "send", None),
     ("all offers used or over", OFFER_MAIL, {"items_valid": 0}, "suppress", "no_longer_true"),
+    (
+        "a tier by mail needs no asking",
+        TIER_MAIL,
+        {"items": None, "consent": None},
+        "send",
+        None,
+    ),
+    (
+        "a tier that is gone",
+        TIER_MAIL,
+        {"items": None, "outdated": "the tier has ended"},
+        "suppress",
+        "no_longer_true",
+    ),
     (
         "service passes consent and preference",
         RECEIPT,

@@ -1,0 +1,130 @@
+"""Awards and notices of tiers become messages, once and while they are true."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.notify.handlers import choices
+from tests import builders
+from tests.service.notify.conftest import Notify
+
+
+def award(member_id: UUID, at: Any, **changes: Any) -> Any:
+    """Return 500 points for a challenge, spendable at once."""
+    who = {"member_id": member_id, "subject": str(member_id), "time": at, "begins_at": at}
+    return builders.points_awarded(id=uuid4(), **who | changes)
+
+
+def notice(member_id: UUID, at: Any, **changes: Any) -> Any:
+    """Return the notice that a member will lose silver in a month."""
+    who = {"member_id": member_id, "subject": str(member_id), "time": at}
+    return builders.tier_notice(id=uuid4(), **who | {"falls_at": at + timedelta(days=30)} | changes)
+
+
+def moved(member_id: UUID, tier: str | None, at: Any) -> Any:
+    """Return a change of tier."""
+    who = {"member_id": member_id, "subject": str(member_id), "time": at}
+    return builders.tier_changed(id=uuid4(), previous="silver", tier=tier, **who)
+
+
+async def test_an_award_is_told_once_in_the_inbox_and_by_mail_to_who_asked(notify: Notify) -> None:
+    ada, ben = await notify.enrol(consent=False), await notify.enrol(consent=False)
+    async with notify.db.transaction() as tx:
+        await choices.prefer(tx, ada, {("points", "email"): "at_once"}, notify.context)
+    now = notify.clock.now()
+    given = [award(ada, now), award(ben, now, begins_at=None)]
+    for _ in range(2):
+        await notify.feed("loyalty", *given)
+        await notify.work()
+
+    assert notify.post.subjects() == ["500 points for you"]
+    told = {one["member_id"]: one for one in await notify.messages(channel="inbox", state="sent")}
+    assert told[ada]["content"] == {
+        "title": "500 points for you",
+        "text": (
+            "Three visits in each of two quarters: 500 points. You now have 1500 points to spend."
+        ),
+    }
+    assert told[ben]["content"]["text"].endswith("They can be spent soon; your balance says when.")
+    assert len(await notify.messages()) == 3
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_an_award_that_is_taken_back_meanwhile_is_not_told(
+    notify: Notify, *, together: bool
+) -> None:
+    """One that is given again is, and so is another of the same member."""
+    ada, now = await notify.enrol(), notify.clock.now()
+    other = award(ada, now, award_id=uuid4(), explain="Happy birthday: 250 points.", points=250)
+    again = award(ada, now)
+    events = [award(ada, now), other, award(ada, now, points=-500), again]
+    for batch in [events] if together else [[event] for event in events]:
+        await notify.feed("loyalty", *batch)
+    await notify.work()
+
+    told = {one["cause_id"]: (one["state"], one["reason"]) for one in await notify.messages()}
+    assert told == {
+        events[0].id: ("suppressed", "no_longer_true"),
+        other.id: ("sent", None),
+        again.id: ("sent", None),
+    }
+
+
+async def test_a_tier_that_will_be_lost_is_told_once_by_mail_and_in_the_inbox(
+    notify: Notify,
+) -> None:
+    ada, ben = await notify.enrol(consent=False), await notify.enrol(consent=False)
+    async with notify.db.transaction() as tx:
+        await choices.prefer(tx, ben, {("tiers", "email"): "never"}, notify.context)
+    now = notify.clock.now()
+    ahead = [notice(ada, now), notice(ben, now)]
+    for _ in range(2):
+        await notify.feed("loyalty", *ahead)
+        await notify.work()
+
+    assert notify.post.subjects() == ["silver ends soon, and can be kept"]
+    assert f"{ada}@" in notify.post.mails[0]["To"]
+    text = notify.post.mails[0].get_body(("plain",))
+    assert text is not None
+    assert "silver lasts until 2026-12-20" in text.get_content()
+    inbox = await notify.messages(channel="inbox", state="sent")
+    assert [one["content"] for one in inbox] == [
+        {"title": "silver ends soon", "text": "silver lasts until 2026-12-20"}
+    ] * 2
+    [unwanted] = await notify.messages(state="suppressed")
+    assert (unwanted["member_id"], unwanted["reason"]) == (ben, "preference")
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_notice_is_not_told_once_the_member_has_another_tier(
+    notify: Notify, *, together: bool
+) -> None:
+    now = notify.clock.now()
+    risen, fallen, kept, before, late = [await notify.enrol() for _ in range(5)]
+    events = [
+        moved(before, "silver", now),
+        *(notice(one, now) for one in (risen, fallen, kept, before)),
+        notice(late, now, falls_at=now),
+        moved(risen, "gold", now),
+        moved(fallen, None, now),
+        moved(kept, "gold", now),
+        moved(kept, "silver", now),
+    ]
+    batches = [events[:6], events[6:]]
+    for batch in [events] if together else batches:
+        await notify.feed("loyalty", *batch)
+    await notify.work()
+
+    told = {one["member_id"]: one["state"] for one in await notify.messages(channel="inbox")}
+    assert told == {
+        risen: "suppressed",
+        fallen: "suppressed",
+        kept: "sent",
+        before: "sent",
+        late: "suppressed",
+    }
+    assert {one["reason"] for one in await notify.messages(state="suppressed")} == {
+        "no_longer_true"
+    }
