@@ -211,6 +211,25 @@ class TierWarning(Contract):
     """In words a member understands."""
 
 
+class ApprovalDecision(Contract):
+    """What the staff decided on a receipt that was worth so much that it waited for them."""
+
+    member_id: UUID
+    """Whose receipt it is."""
+    receipt_id: UUID
+    """Which receipt."""
+    store_id: str
+    """Where it was printed."""
+    verdict: Literal["approved", "rejected"]
+    """A rejected receipt gives nothing, whatever becomes of it later."""
+    points: Points
+    """What it gives, or would have given."""
+    begins_at: AwareDatetime | None = None
+    """From when on they can be spent; null where they never can, or goods are still to come."""
+    explain: str
+    """In words a member understands."""
+
+
 class PointsEarned(Event):
     """A purchase gave points."""
 
@@ -302,6 +321,13 @@ class TierNoticed(Event):
     data: TierWarning
 
 
+class ApprovalDecided(Event):
+    """The staff let the points of a receipt begin, or took them back; once for a receipt."""
+
+    type: Literal["approval.decided.v1"] = "approval.decided.v1"
+    data: ApprovalDecision
+
+
 LoyaltyEvent = (
     PointsEarned
     | PointsReturned
@@ -316,4 +342,5 @@ LoyaltyEvent = (
     | PointsExpiring
     | TierChanged
     | TierNoticed
+    | ApprovalDecided
 )

@@ -29,8 +29,6 @@ from tests.builders.events import (
     points_written_off,
     product_changed,
     store_changed,
-    tier_changed,
-    tier_notice,
 )
 from tests.builders.made import CURRENCY, FRESH, MEMBER, NOW, STORE, TERMINAL
 from tests.builders.purchases import (
@@ -43,6 +41,7 @@ from tests.builders.purchases import (
     receipt,
     receipt_id_of,
 )
+from tests.builders.standing import approval_decided, tier_changed, tier_notice
 
 __all__ = [
     "CURRENCY",
@@ -51,6 +50,7 @@ __all__ = [
     "NOW",
     "STORE",
     "TERMINAL",
+    "approval_decided",
     "consent_given",
     "consent_withdrawn",
     "credential_changed",

@@ -1,4 +1,4 @@
-"""Every other contract event: members, catalogue, keys, points, offers, messages, consent."""
+"""Most other contract events: members, catalogue, keys, points, offers, messages, consent."""
 
 from datetime import timedelta
 from hashlib import sha256
@@ -34,10 +34,6 @@ from shared.contracts.loyalty import (
     PointsSpent,
     PointsWrittenOff,
     Spending,
-    TierChanged,
-    TierMovement,
-    TierNoticed,
-    TierWarning,
     WriteOff,
 )
 from shared.contracts.members import (
@@ -257,27 +253,6 @@ def points_expiring(**overrides: Any) -> PointsExpiring:
         "explain": "200 points, worth 0.20 USD, can be spent until 4 December 2026.",
     }
     return made.event(PointsExpiring, EndAhead, state, overrides)
-
-
-def tier_changed(**overrides: Any) -> TierChanged:
-    """Build the rise of a member to silver."""
-    state = {"member_id": MEMBER, "previous": None, "tier": "silver", "reason": "Spent 500"}
-    return made.event(TierChanged, TierMovement, state, overrides)
-
-
-def tier_notice(**overrides: Any) -> TierNoticed:
-    """Build the notice that a member will lose silver in a month."""
-    state = {
-        "member_id": MEMBER,
-        "tier": "silver",
-        "falls_to": None,
-        "falls_at": NOW + timedelta(days=30),
-        "measure": "spend",
-        "missing": 12_000,
-        "until": NOW.date(),
-        "explain": "silver lasts until 2026-12-20",
-    }
-    return made.event(TierNoticed, TierWarning, state, overrides)
 
 
 def offer_issued(**overrides: Any) -> OfferIssued:

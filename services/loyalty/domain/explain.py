@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.loyalty.domain import adjustments, notices
 from services.loyalty.domain.accounts import DEBT, REDEEMED
+from services.loyalty.domain.approvals import Decision
 from services.loyalty.domain.bonuses import PERCENT
 from services.loyalty.domain.fold import Why
 from services.loyalty.domain.notices import Notice
@@ -108,6 +110,21 @@ def ending_in_short(notice: Notice, programme: Programme) -> str:
     worth = money(programme.value_minor(notice.points), programme)
     until = notices.last_day(notice, programme)
     return f"{notice.points} points, worth {worth}, can be spent until {until}."
+
+
+def decided(decision: Decision, begins_at: datetime | None, programme: Programme) -> str:
+    """Return one sentence about what was decided on a receipt that waited, for messages.
+
+    ``begins_at`` is from when on its points can be spent; None where goods are still to come.
+    """
+    if decision.verdict == "rejected":
+        return f"The receipt was not approved: it does not give its {decision.points} points."
+    approved = f"The receipt was approved: {decision.points} points"
+    if begins_at is None:
+        return f"{approved}, to be spent once all of the order has come."
+    if begins_at <= decision.decided_at:
+        return f"{approved}."
+    return f"{approved}, to be spent from {begins_at.astimezone(programme.time_zone):%Y-%m-%d} on."
 
 
 def tier_reason(change: TierChange, programme: Programme) -> str:

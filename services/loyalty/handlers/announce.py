@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.loyalty.domain import explain, fold, notices
 from services.loyalty.domain.accounts import REDEEMED
+from services.loyalty.domain.approvals import Decision
 from services.loyalty.domain.fold import Book
 from services.loyalty.domain.lots import NEVER
 from services.loyalty.domain.notices import Notice
@@ -18,6 +19,8 @@ from shared import ids
 from shared.contracts import structs
 from shared.contracts.envelope import Event
 from shared.contracts.loyalty import (
+    ApprovalDecided,
+    ApprovalDecision,
     AwardMovement,
     Correction,
     EndAhead,
@@ -296,6 +299,28 @@ def _ending(notice: Notice, programme: Programme, now: datetime) -> Outgoing:
         ),
     )
     return Outgoing("loyalty", subject, announced)
+
+
+async def decided(tx: Tx, decision: Decision, book: Book) -> None:
+    """Announce what the staff decided on a receipt of the book, just now."""
+    subject, after = str(decision.member_id), book.receipts[decision.receipt_id]
+    begins_at = None if after.begins_at == NEVER else after.begins_at
+    announced = ApprovalDecided(
+        id=ids.derived_id(decision.receipt_id, "approval.decided.v1"),
+        source=SOURCE,
+        time=decision.decided_at,
+        subject=subject,
+        data=ApprovalDecision(
+            member_id=decision.member_id,
+            receipt_id=decision.receipt_id,
+            store_id=after.store_id,
+            verdict=decision.verdict,
+            points=decision.points,
+            begins_at=begins_at if decision.verdict == "approved" else None,
+            explain=explain.decided(decision, begins_at, book.programme),
+        ),
+    )
+    await outbox.append(tx, [Outgoing("loyalty", subject, announced)])
 
 
 def _tier(change: TierChange, book: Book) -> Outgoing:

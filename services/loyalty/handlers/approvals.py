@@ -56,4 +56,5 @@ async def decide(
     closed = await books.write(tx, Batch(book, now, gifts=gifts))
     await store.append(tx, decision)
     await announce.on_ledger(tx, book, closed)
+    await announce.decided(tx, decision, book)
     return decision

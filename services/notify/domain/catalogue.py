@@ -48,6 +48,13 @@ _SHIPPED: Mapping[str, _Shipped] = {
         "{{ points.awarded }} points for you",
         "{{ points.awarded }} points for you",
     ),
+    planning.DECIDED: _Shipped(
+        "points",
+        "{% if points.approved %}{{ points.decided }} points are yours{% else %}"
+        "About the points of your receipt{% endif %}",
+        "{% if points.approved %}{{ points.decided }} points are yours{% else %}"
+        "About the points of your receipt{% endif %}",
+    ),
     planning.TIER_NOTICE: _Shipped(
         "tiers",
         "{{ tier.name }} ends soon, and can be kept",
@@ -100,6 +107,8 @@ def sample_values() -> dict[str, Any]:
             "until": "4 December 2026",
             "awarded": 500,
             "waiting": False,
+            "decided": 5_000,
+            "approved": True,
         },
         "tier": {
             "name": "Gold",

@@ -14,6 +14,7 @@ DIGEST = "offers_digest"
 POINTS = "points_earned"
 EXPIRING = "points_expiring"
 AWARDED = "points_awarded"
+DECIDED = "approval_decided"
 TIER_NOTICE = "tier_notice"
 DIGEST_CHANNELS: tuple[matrix.Channel, ...] = ("email", "inbox")
 

@@ -14,6 +14,7 @@ from services.notify.store import members, messages, offers
 from services.notify.store.messages import NewMessage
 from services.notify.store.offers import OfferRow
 from shared.contracts.loyalty import (
+    ApprovalDecided,
     LoyaltyEvent,
     PointsAwarded,
     PointsEarned,
@@ -25,8 +26,8 @@ from shared.contracts.loyalty import (
 from shared.contracts.offers import OfferEvent, OfferIssued, OfferRedeemed
 from shared.db import Tx
 
-News = PointsEarned | PointsAwarded | PointsExpiring | TierNoticed
-NEWS = (PointsEarned, PointsAwarded, PointsExpiring, TierNoticed)
+News = PointsEarned | PointsAwarded | PointsExpiring | ApprovalDecided | TierNoticed
+NEWS = (PointsEarned, PointsAwarded, PointsExpiring, ApprovalDecided, TierNoticed)
 """What members are told of their account."""
 
 
@@ -79,7 +80,7 @@ def _offer_row(event: OfferIssued) -> OfferRow:
 
 
 async def on_loyalty(tx: Tx, events: Sequence[LoyaltyEvent], context: NotifyContext) -> None:
-    """Tell of points earned, given or about to end, and of tiers that will be lost.
+    """Tell of points earned, given, decided on or about to end, and of tiers that will be lost.
 
     In the inbox; by mail about points for who asked for it, and about tiers for who did not object.
     """
@@ -167,6 +168,8 @@ def _news(event: News, *, outdated: bool) -> AccountNews:
         template, values = planning.AWARDED, _award(event)
     elif isinstance(event, PointsExpiring):
         template, values = planning.EXPIRING, _ending(event)
+    elif isinstance(event, ApprovalDecided):
+        template, values = planning.DECIDED, _decided(event)
     else:
         template, values = planning.POINTS, _points(event)
     if outdated:
@@ -198,6 +201,14 @@ def _award(event: PointsAwarded) -> Mapping[str, object]:
         "awarded": event.data.points,
         "available": event.data.available,
         "waiting": begins_at is None or begins_at > event.time,
+        "explain": event.data.explain,
+    }
+
+
+def _decided(event: ApprovalDecided) -> Mapping[str, object]:
+    return {
+        "decided": event.data.points,
+        "approved": event.data.verdict == "approved",
         "explain": event.data.explain,
     }
 

@@ -18,7 +18,7 @@ from services.loyalty.handlers import approvals
 from services.loyalty.store import tables
 from services.loyalty.store.approvals import approval
 from shared.auth import Caller
-from shared.contracts.loyalty import PointsReturned
+from shared.contracts.loyalty import ApprovalDecided, PointsReturned
 from shared.contracts.purchases import ReturnedLine
 from shared.db import run_unit
 from tests import builders
@@ -77,6 +77,14 @@ class Office:
         (own,) = [row for row in rows if row.member_id == self.member_id]
         return own.available, own.pending, own.debt
 
+    async def told(self) -> list[Any]:
+        """Return what was announced of decisions."""
+        return [
+            (one.data.receipt_id, one.data.verdict, one.data.begins_at, one.data.explain)
+            for one in await self.desk.published("loyalty")
+            if isinstance(one, ApprovalDecided)
+        ]
+
     async def words(self) -> list[str]:
         answer = await self.clerk.get(f"/v1/members/{self.member_id}/entries")
         return [one["explain"]["words"] for one in answer.json()["data"]]
@@ -110,6 +118,14 @@ async def test_a_large_receipt_waits_until_it_is_approved(office: Office) -> Non
     assert (first.status_code, first.json()) == (200, again.json())
     assert (first.json()["verdict"], first.json()["points"]) == ("approved", 1_001)
     assert await office.has() == (2_001, 0, 0)
+    assert await office.told() == [
+        (
+            large.receipt_id,
+            "approved",
+            office.desk.clock.now(),
+            "The receipt was approved: 1001 points.",
+        )
+    ]
     assert await office.waiting() == []
     (lot,) = [row for row in await office.desk.rows(tables.lot) if row.points == 1_001]
     assert lot.activates_at == office.desk.clock.now()
@@ -134,6 +150,8 @@ async def test_what_is_rejected_is_taken_back_and_stays_so(office: Office) -> No
     ]
     told = [one for one in await office.desk.published() if isinstance(one, PointsReturned)]
     assert [(one.data.points, one.data.receipt_id) for one in told] == [(2_000, large.receipt_id)]
+    words = "The receipt was not approved: it does not give its 2000 points."
+    assert await office.told() == [(large.receipt_id, "rejected", None, words)]
     assert await office.desk.rows(tables.lot) == []
     assert code(await office.decide(large, "approve")) == (409, "approval_decided")
 

@@ -72,6 +72,30 @@ async def test_an_award_that_is_taken_back_meanwhile_is_not_told(
     }
 
 
+async def test_what_was_decided_on_a_receipt_is_told_once(notify: Notify) -> None:
+    ada, ben = await notify.enrol(), await notify.enrol()
+    async with notify.db.transaction() as tx:
+        await choices.prefer(tx, ada, {("points", "email"): "at_once"}, notify.context)
+    now = notify.clock.now()
+    words = "The receipt was not approved: it does not give its 5000 points."
+    decided = [
+        builders.approval_decided(member_id=ada, time=now),
+        builders.approval_decided(member_id=ben, time=now, verdict="rejected", explain=words),
+    ]
+    for _ in range(2):
+        await notify.feed("loyalty", *decided)
+        await notify.work()
+
+    assert notify.post.subjects() == ["5000 points are yours"]
+    told = {one["member_id"]: one for one in await notify.messages(channel="inbox", state="sent")}
+    assert told[ada]["content"] == {
+        "title": "5000 points are yours",
+        "text": "The receipt was approved: 5000 points.",
+    }
+    assert told[ben]["content"] == {"title": "About the points of your receipt", "text": words}
+    assert len(await notify.messages()) == 3
+
+
 async def test_a_tier_that_will_be_lost_is_told_once_by_mail_and_in_the_inbox(
     notify: Notify,
 ) -> None:
