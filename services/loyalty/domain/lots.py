@@ -14,7 +14,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-NEVER = datetime.max.replace(tzinfo=UTC)
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+"""Not the last instant that there is: the driver writes that as ``infinity``, which it reads
+without a zone, and such a time compares with no other."""
 
 
 class Lot(NamedTuple):

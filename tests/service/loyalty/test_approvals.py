@@ -137,6 +137,20 @@ async def test_a_large_receipt_waits_until_it_is_approved(office: Office) -> Non
     )
 
 
+async def test_points_that_wait_stand_beside_those_that_are_drawn(office: Office) -> None:
+    """What never begins is read back as such, and is put in order with the rest."""
+    await office.sell(1_001, 1)
+    small = await office.sell(500, 2)
+    await office.sell(400, 3)
+    await office.come_back(small, 100)
+
+    answer = await office.clerk.get(f"/v1/members/{office.member_id}/lots")
+
+    begins = {one["points"]: one["activates_at"] for one in answer.json()["data"]}
+    assert (begins[1_001], begins[400] is None) == (None, False)
+    assert await office.has() == (800, 1_001, 0)
+
+
 async def test_what_is_rejected_is_taken_back_and_stays_so(office: Office) -> None:
     large = await office.sell(2_000)
 
