@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from services.loyalty.api.fields import Ctx, IdentifierValue
 from services.loyalty.api.ledger import ExplainLine
 from services.loyalty.handlers import previews
+from services.loyalty.handlers.challenges import Ahead
 from services.loyalty.handlers.previews import Basket, BasketLine, ReceiptNumber
 from services.loyalty.settings.parts import RuleId, Written, WrittenInstant
 from shared import auth
@@ -154,6 +155,26 @@ class RuleView(BaseModel):
     reasons: list[ReasonView]
 
 
+class AheadView(BaseModel):
+    """A challenge of the rules that the basket would move."""
+
+    rule: str
+    title: str
+    count: Literal["visits", "spend_minor", "quantity_milli"]
+    goal: int
+    """In each period."""
+    per: Literal["day", "week", "month", "quarter", "year", "ever"]
+    periods: int
+    """In so many, one behind the other."""
+    so_far: int
+    """In the period of the basket, without it."""
+    so_far_after: int
+    reaches_goal: bool
+    """Whether it reaches the goal of its period."""
+    points: int
+    """What the challenge would give, beside the basket's own; 0 while more is missing."""
+
+
 class PreviewView(BaseModel):
     """What a basket would earn now; nothing was written."""
 
@@ -170,12 +191,36 @@ class PreviewView(BaseModel):
     """What the points are worth."""
     lines: list[ExplainLine]
     rules: list[RuleView]
+    needs_approval: bool
+    """Whether its points would wait until somebody of the staff approves the receipt."""
+    challenges: list[AheadView] | None
+    """What it would move, by the order of the rules; null where no member is known."""
 
 
 @router.post("/previews", dependencies=[ANYBODY])
 async def preview_points(body: PreviewInput, context: Ctx) -> PreviewView:
-    """Return what the basket would earn, line by line, and for each rule why not."""
+    """Return what the basket would earn, line by line, and for each rule why not.
+
+    For a member also what it would do for the challenges of the rules. Nothing is written.
+    """
     basket = body.to_basket(context.clock.now())
     async with context.db.transaction() as tx:
         found = await previews.preview(tx, basket, body.version, context)
-    return PreviewView.model_validate(asdict(found))
+    moved = None if found.challenges is None else [_ahead(one) for one in found.challenges]
+    return PreviewView.model_validate(asdict(found) | {"challenges": moved})
+
+
+def _ahead(one: Ahead) -> AheadView:
+    challenge = one.challenge
+    return AheadView(
+        rule=challenge.rule,
+        title=challenge.title,
+        count=challenge.count,
+        goal=challenge.goal,
+        per=challenge.per,
+        periods=challenge.periods,
+        so_far=one.so_far,
+        so_far_after=one.so_far_after,
+        reaches_goal=one.reaches_goal,
+        points=one.points,
+    )

@@ -52,6 +52,13 @@ class Decision:
         raise Refused("approval_decided", detail, verdict=self.verdict)
 
 
+def needed(settled: Settlement) -> bool:
+    """Return whether what a receipt is worth waits for the staff, unless they have decided."""
+    pending = settled.version.pending if settled.version else None
+    above = pending.approval_above if pending else None
+    return above is not None and settled.points > above
+
+
 @dataclass(frozen=True, slots=True)
 class _Subject:
     receipt_id: UUID

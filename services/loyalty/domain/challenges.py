@@ -125,6 +125,15 @@ def amount(challenge: Challenge, parts: Iterable[Part]) -> int:
     return sum(part.value for part in parts)
 
 
+def with_parts(
+    challenge: Challenge, counters: Mapping[int, Counter], period: int, parts: Sequence[Part]
+) -> dict[int, Counter]:
+    """Return a member's periods with one of them as these receipts make it."""
+    counter = Counter(amount(challenge, parts))
+    reach(challenge, counter, parts)
+    return {**counters, period: counter}
+
+
 def runs(challenge: Challenge, counters: Mapping[int, Counter]) -> list[int]:
     """Return the periods that complete a run, the earliest first.
 

@@ -131,12 +131,12 @@ def differences(
             runs[pair][key.period] = counter
     wanted = {award_id: award.taken_back() for award_id, award in given.items()}
     for (member_id, rule), of_rule in runs.items():
-        for award in _deserved(member_id, programme.challenges[rule], of_rule, programme):
+        for award in deserved(member_id, programme.challenges[rule], of_rule, programme):
             wanted[award.award_id] = award
     return [award for award_id, award in wanted.items() if given.get(award_id) != award]
 
 
-def _deserved(
+def deserved(
     member_id: UUID, challenge: Challenge, counters: Mapping[int, Counter], programme: Programme
 ) -> Iterator[Award]:
     """Yield what a member should have got for a challenge, run by run.

@@ -7,12 +7,13 @@ from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain import awards, challenges, periods, progress
-from services.loyalty.domain.challenges import Challenge, Counter
+from services.loyalty.domain.challenges import Challenge, Counter, Part
 from services.loyalty.domain.fold import Book
 from services.loyalty.domain.postings import Gift
 from services.loyalty.domain.programme import Programme
 from services.loyalty.domain.progress import Key
 from services.loyalty.domain.receipts import Occasion
+from services.loyalty.domain.settle import Settlement
 from services.loyalty.handlers import enrol
 from services.loyalty.store import awards as award_store
 from services.loyalty.store import ledger
@@ -59,6 +60,92 @@ async def _give(
         awards.change(given.get(one.award_id), one, causes[one.member_id, one.rule], programme)
         for one in changed
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What a sale that is not made yet would do for a challenge."""
+
+    challenge: Challenge
+    so_far: int
+    """In the period of the sale, without it."""
+    so_far_after: int
+    reaches_goal: bool
+    """Whether the goal of that period is reached with it, and was not before."""
+    points: int
+    """What would be given with it; 0 while more is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """A sale that is not made yet."""
+
+    receipt_id: UUID
+    member_id: UUID
+    occurred_at: datetime
+    settled: Settlement
+
+
+async def ahead(tx: Tx, sale: Sale, programme: Programme) -> list[Ahead]:
+    """Return the challenges of the sale's rules that it would move, in their order.
+
+    As if it were new: what is known under its number is left out. Nothing is locked or written.
+    """
+    version, counts = sale.settled.version, sale.settled.counts
+    if version is None or not counts:
+        return []
+    counted = zip(version.challenges, counts, strict=True)
+    moved = {one.rule: (one, value) for one, value in counted if value}
+    counters = await store.load_all(tx, [(sale.member_id, rule) for rule in moved])
+    day = sale.occurred_at.astimezone(programme.time_zone).date()
+    keys = [
+        Key(sale.member_id, one.rule, periods.number(one.per, day))
+        for one, _ in moved.values()
+        if not _is_over(one, counters, sale)
+    ]
+    receipts = await ledger.load_periods(tx, progress.spans(keys, programme), programme)
+    receipts.pop(sale.receipt_id, None)
+    found: list[Ahead] = []
+    for key in keys:
+        challenge, value = moved[key.rule]
+        before = list(progress.parts(key, receipts.items(), programme))
+        own = Part(sale.occurred_at, sale.receipt_id, day, sale.occurred_at, value)
+        parts = (before, [*before, own])
+        found.append(_ahead(key, challenge, parts, counters=counters, programme=programme))
+    return found
+
+
+def _is_over(challenge: Challenge, counters: Mapping[Key, Counter], sale: Sale) -> bool:
+    """Whether a challenge that is given but once was, before the sale: nothing moves it."""
+    own = {key.period: one for key, one in counters.items() if key.rule == challenge.rule}
+    done = challenges.runs(challenge, own) if challenge.once else ()
+    reached = [own[period].reached_at for period in done]
+    return any(at is not None and at < sale.occurred_at for at in reached)
+
+
+def _ahead(
+    key: Key,
+    challenge: Challenge,
+    parts: tuple[Sequence[Part], Sequence[Part]],
+    *,
+    counters: Mapping[Key, Counter],
+    programme: Programme,
+) -> Ahead:
+    """Compare a member's periods without the sale and with it."""
+    own = {one.period: kept for one, kept in counters.items() if one.rule == challenge.rule}
+    without, after = (challenges.with_parts(challenge, own, key.period, one) for one in parts)
+    points = [
+        sum(award.points for award in progress.deserved(key.member_id, challenge, every, programme))
+        for every in (without, after)
+    ]
+    return Ahead(
+        challenge=challenge,
+        so_far=without[key.period].value,
+        so_far_after=after[key.period].value,
+        reaches_goal=without[key.period].reached_at is None
+        and after[key.period].reached_at is not None,
+        points=points[1] - points[0],
+    )
 
 
 @dataclass(frozen=True, slots=True)

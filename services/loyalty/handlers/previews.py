@@ -1,18 +1,19 @@
 """What a basket would earn, rule by rule; nothing is written."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
-from services.loyalty.domain import considered, explain, settle
+from services.loyalty.domain import approvals, considered, explain, settle
 from services.loyalty.domain.caps import Claim, Grant, Period
 from services.loyalty.domain.considered import Considered
 from services.loyalty.domain.explain import ExplainedLine
 from services.loyalty.domain.programme import Programme
 from services.loyalty.domain.settle import Settlement
-from services.loyalty.handlers import programmes
+from services.loyalty.handlers import challenges, programmes
+from services.loyalty.handlers.challenges import Ahead, Sale
 from services.loyalty.store import members
 from services.loyalty.store import programmes as store
 from shared import identity, ids
@@ -82,6 +83,9 @@ class Preview:
     value_minor: int
     lines: tuple[ExplainedLine, ...]
     rules: list[Considered]
+    needs_approval: bool
+    challenges: list[Ahead] | None
+    """None where nobody is known to be the member."""
 
 
 async def preview(tx: Tx, basket: Basket, version: str | None, context: LoyaltyContext) -> Preview:
@@ -95,11 +99,16 @@ async def preview(tx: Tx, basket: Basket, version: str | None, context: LoyaltyC
     if version is not None:
         # As if it were in force; the other receipts of the member keep what they are worth.
         tried = await programmes.load_version(tx, version, context)
+        tried = replace(tried, effective_from=basket.occurred_at)
         programme = programme.with_versions([tried])
         settled = Settlement(0, 0, [], None)
         if basket.currency == programme.currency:
             settled = settle.settle_by(tried, basket, programme)
     grant = await _grant(tx, basket, member_id, settled=settled, programme=programme)
+    ahead = None
+    if member_id is not None:
+        sale = Sale(basket.receipt_id, member_id, basket.occurred_at, settled)
+        ahead = await challenges.ahead(tx, sale, programme)
     return Preview(
         version=settled.version.version if settled.version else None,
         member_id=member_id,
@@ -110,6 +119,8 @@ async def preview(tx: Tx, basket: Basket, version: str | None, context: LoyaltyC
         value_minor=programme.value_minor(grant.points),
         lines=explain.explain_lines(settled.lines, settled.version, programme),
         rules=considered.consider(settled, grant, basket, programme.time_zone),
+        needs_approval=approvals.needed(settled),
+        challenges=ahead,
     )
 
 
