@@ -57,6 +57,8 @@ class AuditReport:
     """Points that merges took from one member and gave to no other, or the other way round."""
     wrong_stock: int
     """Rewards whose stock counts more or fewer pieces as taken than holds have one."""
+    wrong_approvals: int
+    """Receipts that say something else than the staff decided on them, or that it decided."""
     accounts: int
     available: int
     """Points that members can spend, all together."""
@@ -85,6 +87,7 @@ class AuditReport:
             or self.wrong_lots
             or self.wrong_receipts
             or self.wrong_stock
+            or self.wrong_approvals
         )
 
 
@@ -178,10 +181,24 @@ AUDIT_STOCK = sa.text("""
 """)
 
 
+AUDIT_APPROVALS = sa.text("""
+    SELECT count(*) FROM approval
+    FULL JOIN (
+        SELECT receipt_id, approval, approved_at FROM receipt
+        WHERE approval IN ('approved', 'rejected')
+    ) AS said USING (receipt_id)
+    WHERE verdict IS DISTINCT FROM said.approval
+        OR approved_at IS DISTINCT FROM CASE verdict WHEN 'approved' THEN decided_at END
+""")
+
+
 async def audit(tx: Tx) -> AuditReport:
     """Add up everything: entries against one another, and accounts against the rest."""
     await tx.execute(sa.text(f"SET LOCAL statement_timeout = {AUDIT_TIMEOUT_MS}"))
     causes, entries, wrong_hashes, wrong_merges = (await tx.execute(AUDIT_ENTRIES)).one()
     wrong_stock = await tx.scalar(AUDIT_STOCK) or 0
+    wrong_approvals = await tx.scalar(AUDIT_APPROVALS) or 0
     accounts = (await tx.execute(AUDIT_ACCOUNTS)).one()
-    return AuditReport(causes, entries, wrong_hashes, wrong_merges, wrong_stock, *accounts)
+    return AuditReport(
+        causes, entries, wrong_hashes, wrong_merges, wrong_stock, wrong_approvals, *accounts
+    )

@@ -300,3 +300,31 @@ async def test_our_own_processes_can_not_edit_what_was_decided(office: Office) -
         with pytest.raises(DBAPIError, match="permission denied"):
             async with office.desk.db.transaction() as tx:
                 await tx.execute(sa.text(statement))
+
+
+@pytest.mark.parametrize(
+    "by_hand",
+    [
+        "UPDATE receipt SET approval = NULL WHERE approval = 'rejected'",
+        "UPDATE receipt SET approval = 'rejected', approved_at = NULL WHERE approval = 'approved'",
+        "UPDATE receipt SET approved_at = approved_at - interval '1 h' WHERE approval = 'approved'",
+        "UPDATE receipt SET approval = 'waiting', due_at = now() WHERE approval = 'rejected'",
+        "UPDATE receipt SET approval = 'rejected' WHERE approval IS NULL",
+    ],
+)
+async def test_the_audit_finds_a_receipt_that_was_changed_by_hand(
+    office: Office, by_hand: str
+) -> None:
+    await office.sell(100, 1)
+    for number, verb in enumerate(["approve", "reject"], start=2):
+        await office.decide(await office.sell(2_000, number), verb)
+    office.desk.clock.advance(timedelta(days=1))
+    await office.sell(3_000, 4)
+    assert (await office.desk.audit()).ok
+
+    async with office.desk.db.transaction() as tx:
+        changed = await tx.execute(sa.text(by_hand))
+    report = await office.desk.audit()
+
+    assert changed.rowcount == 1
+    assert (report.wrong_approvals, report.ok) == (1, False)
