@@ -32,9 +32,13 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Tx, None]:
-        """Open a transaction; it commits where the block ends, and rolls back on any error."""
-        async with self.engine.begin() as tx:
+        """Open a transaction; it commits where the block ends, and rolls back on any error.
+
+        Who rolls it back inside the block goes on in a new one.
+        """
+        async with self.engine.connect() as tx:
             yield tx
+            await tx.commit()
 
     async def ping(self) -> None:
         """Raise unless Postgres answers within two seconds."""

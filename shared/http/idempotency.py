@@ -2,7 +2,9 @@
 
 The answer is stored in the transaction of the effect itself, so a crash leaves either both or
 neither: there is no ``running`` row that a dead process could leave behind. While the first
-request runs, an advisory lock of the same transaction tells the second one to wait.
+request runs, an advisory lock of the same transaction tells the second one to wait. The table's
+primary key has the last word: who looked an instant before the first one ended, and got its lock
+an instant after, can not store a second answer; all that it did is rolled back.
 
     @router.post("/v1/holds")
     async def open_hold(body: …, caller: …, keyed: idempotency.Header, context: …) -> Response:
@@ -27,6 +29,7 @@ import sqlalchemy as sa
 from fastapi import Depends, Request
 from fastapi import Header as HeaderParameter
 from pydantic import BaseModel
+from sqlalchemy.dialects.postgresql import insert
 from starlette.responses import Response
 
 from shared.auth import Caller
@@ -42,6 +45,22 @@ SCHEMA = {"type": "string", "pattern": "^[!#-~]+$", "minLength": 1, "maxLength":
 REPLAYED_HEADER = "Idempotent-Replayed"
 LOCKS = 0x6964_656D
 """First half of the advisory locks' keys, apart from other uses."""
+
+_ONCE = sa.select(sa.literal_column("1")).subquery("once")
+_CLAIM = sa.select(
+    sa.func.pg_try_advisory_xact_lock(
+        sa.cast(sa.literal_column(str(LOCKS)), sa.Integer),
+        sa.bindparam("number", type_=sa.Integer()),
+    ),
+    *(idempotency.c[name] for name in ("body_sha256", "status", "body", "content_type")),
+).select_from(
+    _ONCE.outerjoin(
+        idempotency,
+        (idempotency.c.scope == sa.bindparam("scope")) & (idempotency.c.key == sa.bindparam("key")),
+    )
+)
+"""Lock and look in one journey."""
+_STORE = insert(idempotency).on_conflict_do_nothing()
 
 _KEY = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
 _NOT_FINAL = frozenset({401, 403, 408, 429})
@@ -94,70 +113,74 @@ async def answer(
     """Run ``effect`` once for this key, and give its answer again to every repetition.
 
     Final answers are stored: what ``effect`` returns, with ``status``, and refusals that follow
-    from the request. Anything else (unavailable, too many, a bug) is not, and may be repeated.
+    from the request, of which nothing else is left. Anything else (unavailable, too many, a bug) is
+    not, and may be repeated. Call it first in the transaction, which may be rolled back here.
     Raises ``Refused``: 422 for a key that came with another request, 409 while the first runs.
     """
     scope = f"{caller.key_id} {keyed.route}"
-    await _lock(tx, scope, keyed.key)
-    stored = await _load(tx, scope, keyed)
+    stored = await _claim(tx, scope, keyed)
     if stored is not None:
         return stored
     try:
-        async with tx.begin_nested():
-            result = await effect()
+        result = await effect()
+        response = Response(
+            result.model_dump_json(), status_code=status, media_type="application/json"
+        )
     except (Refused, Malformed) as error:
         refusal = problem.from_error(error)
         if refusal.status in _NOT_FINAL:
             raise
         response = refusal.response()
-    else:
-        response = Response(
-            result.model_dump_json(), status_code=status, media_type="application/json"
-        )
-    await tx.execute(
-        idempotency.insert().values(
-            scope=scope,
-            key=keyed.key,
-            body_sha256=keyed.fingerprint,
-            state="done",
-            status=response.status_code,
-            body=bytes(response.body),
-            content_type=response.media_type,
-        )
-    )
-    return response
+        await tx.rollback()
+        # The lock went with it: somebody else may have got further meanwhile.
+        stored = await _claim(tx, scope, keyed)
+    if stored is None and await _store(tx, scope, keyed, response):
+        return response
+    if stored is None:
+        await tx.rollback()
+        stored = await _claim(tx, scope, keyed)
+        assert stored is not None  # it was in the way a moment ago
+    return stored
 
 
-async def _lock(tx: Tx, scope: str, key: str) -> None:
-    digest = hashlib.sha256(f"{scope}\n{key}".encode()).digest()
+async def _claim(tx: Tx, scope: str, keyed: Keyed) -> Response | None:
+    """Return the stored answer, or lock the key where there is none."""
+    digest = hashlib.sha256(f"{scope}\n{keyed.key}".encode()).digest()
     number = int.from_bytes(digest[:4], signed=True)
-    lock = sa.func.pg_try_advisory_xact_lock(sa.cast(LOCKS, sa.Integer), number)
-    if not await tx.scalar(sa.select(lock)):
-        raise Refused(
-            "idempotency_key_in_use",
-            "The first request with this Idempotency-Key is still running.",
-            retry_after_s=1,
-        )
-
-
-async def _load(tx: Tx, scope: str, keyed: Keyed) -> Response | None:
-    """Return the stored answer. A statement of its own: its snapshot must follow the lock."""
-    row = (
-        await tx.execute(
-            sa.select(idempotency).where(
-                idempotency.c.scope == scope, idempotency.c.key == keyed.key
+    found = {"number": number, "scope": scope, "key": keyed.key}
+    locked, fingerprint, status, body, content_type = (await tx.execute(_CLAIM, found)).one()
+    if status is None:
+        if not locked:
+            raise Refused(
+                "idempotency_key_in_use",
+                "The first request with this Idempotency-Key is still running.",
+                retry_after_s=1,
             )
-        )
-    ).one_or_none()
-    if row is None:
         return None
-    if row.body_sha256 != keyed.fingerprint:
+    if fingerprint != keyed.fingerprint:
         raise Refused(
             "idempotency_key_reused",
             "This Idempotency-Key came with another request before.",
             status=422,
         )
-    return Response(row.body, row.status, {REPLAYED_HEADER: "true"}, row.content_type)
+    return Response(body, status, {REPLAYED_HEADER: "true"}, content_type)
+
+
+async def _store(tx: Tx, scope: str, keyed: Keyed, response: Response) -> bool:
+    """Store an answer; False where there is one already."""
+    result = await tx.execute(
+        _STORE,
+        {
+            "scope": scope,
+            "key": keyed.key,
+            "body_sha256": keyed.fingerprint,
+            "state": "done",
+            "status": response.status_code,
+            "body": bytes(response.body),
+            "content_type": response.media_type,
+        },
+    )
+    return bool(result.rowcount)
 
 
 def _canonical(body: bytes) -> bytes:

@@ -8,11 +8,14 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 
 from shared import auth
-from shared.auth import Grant
+from shared.auth import Caller, Grant
 from shared.db import Database
 from shared.db.plumbing import idempotency as table
+from shared.http import idempotency
+from shared.http.idempotency import Keyed
 from tests.service.shared.conftest import TILL, bearer, in_process, served
-from tests.service.shared.guestbook import note
+from tests.service.shared.guestbook import Noted, note
+from tests.service.shared.guestbook import leave as write_note
 
 OTHER_TILL = auth.new_key()
 
@@ -129,6 +132,33 @@ async def test_of_racing_requests_one_takes_effect_and_the_others_wait(
     assert later.status_code == 201
     assert later.headers["Idempotent-Replayed"] == "true"
     assert await notes(db) == 1
+
+
+async def test_who_looked_before_the_first_one_ended_gives_its_answer(db: Database) -> None:
+    """And got the lock after that: what it did meanwhile is rolled back."""
+    keyed, caller = Keyed("POST /v1/notes", "a", b"same"), Caller("till", "terminal")
+
+    async with db.transaction() as tx:
+
+        async def overtaken() -> Noted:
+            async with db.transaction() as other:
+                await other.execute(
+                    table.insert().values(
+                        scope="till POST /v1/notes",
+                        key="a",
+                        body_sha256=b"same",
+                        state="done",
+                        status=200,
+                        body=b'{"id":7}',
+                        content_type="application/json",
+                    )
+                )
+            return await write_note(tx, "mine")
+
+        answered = await idempotency.answer(tx, keyed, caller, overtaken)
+
+    assert (answered.body, answered.headers["Idempotent-Replayed"]) == (b'{"id":7}', "true")
+    assert await notes(db) == 0
 
 
 async def test_a_client_that_goes_away_leaves_no_key_behind(api: FastAPI, db: Database) -> None:
