@@ -47,23 +47,24 @@ async def append(tx: Tx, messages: Iterable[Outgoing]) -> None:
     Lock each key's aggregate first: ids are then taken in the order in which transactions of
     that key commit, which is the order the relay keeps.
     """
-    if telemetry.enabled():
-        await bulk.copy_rows(tx, outbox, TRACED, _traced(messages))
-        return
-    rows = [message.row() for message in messages]
-    if rows:
-        await bulk.copy_rows(tx, outbox, COLUMNS, rows)
+    if written := rows(messages):
+        await bulk.copy_rows(tx, outbox, TRACED, written)
 
 
-def _traced(messages: Iterable[Outgoing]) -> list[tuple[object, ...]]:
-    """Return the rows with the header that names the request that caused each."""
+def rows(messages: Iterable[Outgoing]) -> list[tuple[object, ...]]:
+    """Return the values of ``TRACED``, for who appends them by a statement of their own.
+
+    Where traces are on, with the header that names the request that caused each.
+    """
+    if not telemetry.enabled():
+        return [(*message.row(), None) for message in messages]
     here = telemetry.traceparent()
-    rows: list[tuple[object, ...]] = []
+    traced: list[tuple[object, ...]] = []
     for message in messages:
         cause = message.traceparent or here
         headers = json.dumps({telemetry.HEADER: cause}) if cause else None
-        rows.append((*message.row(), headers))
-    return rows
+        traced.append((*message.row(), headers))
+    return traced
 
 
 async def append_original(

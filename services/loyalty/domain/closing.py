@@ -2,7 +2,8 @@
 
 Most members of a batch have only ever earned: their accounts move by what their receipts changed,
 and a lot is as large as its receipt is worth. Of whoever spent, or had points end, all lots are
-drawn anew from all facts, and the difference to what was posted is posted.
+drawn anew from all facts, and the difference to what was posted is posted; or those with something
+left, where what is spent comes after all that was drawn (``drawing.is_last``).
 """
 
 from collections import defaultdict
@@ -22,6 +23,7 @@ from services.loyalty.domain.postings import (
     SpendChange,
     post_change,
     post_gift,
+    post_spend,
 )
 from services.loyalty.domain.redraw import Redraw
 from services.loyalty.domain.spending import Spend
@@ -120,7 +122,7 @@ class Batch:
         A lot that has ended when its sale is heard of is drawn at once, lest it shows until a sweep.
         """
         members = self.book.members
-        wanted = {*also, *(spend.after.member_id for spend in self.spends)}
+        wanted = {*also, *(spend.after.member_id for spend in self.spends if spend.draws)}
         for lot in self.lots.new:
             member = members[lot.member_id]
             late = member.drawn_at is not None and self._since(lot) <= member.drawn_at
@@ -171,7 +173,7 @@ def close(batch: Batch, holdings: Mapping[UUID, Holdings]) -> Closing:
     for gift in batch.gifts:
         apart.get(gift.lot.member_id, plain).give(gift)
     for spend in batch.spends:
-        apart[spend.after.member_id].spend(spend)
+        apart.get(spend.after.member_id, plain).spend(spend)
     _redraw(apart, members, closing)
     return closing
 
@@ -202,7 +204,7 @@ def _visit(book: Book, apart: Mapping[UUID, Redraw]) -> None:
 
 
 class _Plain:
-    """Members who have only ever earned: nothing was drawn from their lots."""
+    """Members whose lots are not drawn anew: who only ever earned, or capture all they hold."""
 
     def __init__(self, batch: Batch, closing: Closing) -> None:
         self._members = batch.book.members
@@ -231,6 +233,11 @@ class _Plain:
         active = (change.member_id, change.receipt_id) not in self._pending
         member = self._members[change.member_id]
         self._closing.entries.append(post_change(member, change, active=active))
+
+    def spend(self, spend: SpendChange) -> None:
+        move = post_spend(self._members[spend.after.member_id], spend)
+        if move.legs:  # A purchase that names what was captured already moves nothing.
+            self._closing.entries.append(move)
 
     def give(self, gift: Gift) -> None:
         lot = gift.lot

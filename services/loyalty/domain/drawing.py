@@ -8,6 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.loyalty.domain import inactivity, lots
+from services.loyalty.domain.accounts import MemberState
 from services.loyalty.domain.lots import Drawn, Lot
 from services.loyalty.domain.programme import Programme
 from services.loyalty.domain.spending import Spend
@@ -40,6 +41,30 @@ def draw(
     ending = with_ends(known, spends, visits, programme.time_zone)
     takes = [spend.take(forgiven=programme.forgives(spend.at)) for spend in spends if spend.taken]
     return Drawing({lot.lot_id: lot for lot in ending}, *lots.draw(ending, takes, as_of))
+
+
+def is_last(member: MemberState, at: datetime) -> bool:
+    """Whether what is taken at ``at`` comes after all that was drawn, and from what is left alone.
+
+    Not so where the next lot that begins would pay a debt, where what is taken moves the end of
+    lots, and where lots are drawn up to another time, that of a merge.
+    """
+    apart = member.debt or member.idle_at is not None or member.merge is not None
+    return not apart and (member.drawn_at is None or member.drawn_at <= at)
+
+
+def draw_left(
+    left: Mapping[UUID, tuple[Lot, Drawn]], spends: Iterable[Spend], *, as_of: datetime, lost: int
+) -> Drawing:
+    """Return what becomes of lots with something left, if ``spends`` come after all others.
+
+    That is the last step of ``draw``: what was drawn is posted, and what begins, ends or is taken
+    after it finds what it left. What was lost stays lost, since no lot that begins later serves it.
+    """
+    rest = [lot._replace(points=drawn.remaining) for lot, drawn in left.values()]
+    takes = [spend.take(forgiven=False) for spend in spends]
+    drawn, owed, _ = lots.draw(rest, takes, as_of)
+    return Drawing({lot_id: lot for lot_id, (lot, _) in left.items()}, drawn, owed, lost)
 
 
 def with_ends(

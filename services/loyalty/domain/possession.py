@@ -33,6 +33,9 @@ class Possession:
     """Whether it shows that the member is there; else they were only recognised."""
     device_id: UUID | None = None
     """The phone, where its code was used."""
+    available: int = 0
+    """Points, seen without a lock."""
+    pending: int = 0
 
 
 def require_possession(possession: Possession, points: int, *, recognised_max_points: int) -> None:

@@ -93,6 +93,11 @@ class SpendChange(NamedTuple):
     occurred_at: datetime
     reason: str | None = None
 
+    @property
+    def draws(self) -> bool:
+        """Whether it changes what is taken from lots: capturing all that is held does not."""
+        return self.before is None or self.before.taken != self.after.taken
+
 
 @dataclass(slots=True)
 class Holdings:
@@ -104,6 +109,9 @@ class Holdings:
     """Of a merged member: what stands for their debt in the books of the one who took over."""
     visits: dict[UUID, datetime] = field(default_factory=dict[UUID, datetime])
     """Receipt → when it gave points; only where points of the member end by inactivity."""
+    left_only: bool = False
+    """Whether these are but the lots with something left, and nothing of what took from them: all
+    that a spend needs which comes after all others (``drawing.draw_left``)."""
 
 
 @dataclass(slots=True)

@@ -38,6 +38,7 @@ class Redraw:
         self._gifts: list[Gift] = []
         self._spends: list[SpendChange] = []
         self._posted = held.lots
+        self._left_only = held.left_only
         self._taking = held.spends
         self._passed: list[Passed] = []
         merge = member.merge
@@ -99,13 +100,7 @@ class Redraw:
         Returns what passes to the member who took over, if there is one.
         """
         member, taking, passing = self._member, self._taking.values(), self._passing
-        found = drawing.draw(
-            self._wanted.values(),
-            taking,
-            self._visits.values(),
-            programme=self._programme,
-            as_of=self._as_of,
-        )
+        found = self._draw()
         passes_debt = 0
         if self._merged:
             passes_debt = found.owed
@@ -137,10 +132,20 @@ class Redraw:
             entries += passing.out()
         self._write_lots(drawn, closing.lots)
         if any(one.taken for one in taking) or any(one.expired for one in drawn.values()):
-            member.drawn_at = self._as_of
+            # Never back: our machines' clocks differ, and what was taken was taken.
+            times = [self._as_of, *(one.at for one in taking if one.taken)]
+            member.drawn_at = max([*times, member.drawn_at or self._as_of])
         self._watch()
         _must_agree(member, found)
         return passing.passed() if passing else None
+
+    def _draw(self) -> Drawing:
+        spends, as_of = self._taking.values(), self._as_of
+        if self._left_only:
+            lost = self._member.lost
+            return drawing.draw_left(self._posted, spends, as_of=as_of, lost=lost)
+        wanted, visits = self._wanted.values(), self._visits.values()
+        return drawing.draw(wanted, spends, visits, programme=self._programme, as_of=as_of)
 
     def _spent(self, *, more: bool) -> Iterator[Move]:
         """Post what takes more than before, or what does not."""

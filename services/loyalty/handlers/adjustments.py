@@ -119,13 +119,13 @@ async def _lock(tx: Tx, member_id: UUID, context: LoyaltyContext) -> dict[UUID, 
 
 async def _check(tx: Tx, adjustment: Adjustment, context: LoyaltyContext) -> datetime:
     """Return at what time it can be posted; ``Refused`` where it can not."""
+    now = context.clock.now()
     if adjustment.points > 0:
-        now = context.clock.now()
         adjustments.must_not_have_ended(adjustment, now)
         return now
     member_id = adjustment.member_id
     holdings = (await books.load_holdings(tx, {member_id}))[member_id]
-    now = holds.grant_time(holdings, context)
+    now = holds.grant_time(holdings, now)
     holds.must_be_there(holdings, -adjustment.points, now, context.programme)
     return now
 

@@ -59,13 +59,17 @@ _ANNOUNCED = frozenset({"opening", "capture", "returned", "expiry", "adjustment"
 
 async def on_ledger(tx: Tx, book: Book, closed: Closing) -> None:
     """Announce what was earned, spent and ended, and every change of tier."""
+    await outbox.append(tx, of_ledger(book, closed) + await _of_tiers(tx, book))
+
+
+def of_ledger(book: Book, closed: Closing) -> list[Outgoing]:
+    """Return the events of what was earned, spent and ended."""
     outgoing = [
         points(posted, book) if isinstance(posted, Posting) else _move(posted, book.programme)
         for posted in closed.entries
         if isinstance(posted, Posting) or posted.why in _ANNOUNCED
     ]
-    outgoing += _passed(closed)
-    await outbox.append(tx, outgoing + await _of_tiers(tx, book))
+    return outgoing + _passed(closed)
 
 
 async def on_tiers(tx: Tx, book: Book) -> None:

@@ -136,11 +136,18 @@ async def locked(tx: Tx, member_id: UUID) -> Member:
 
 def active(member: Member | None) -> Member:
     """Return a member who can be changed: 404 for nobody, 409 naming who took over otherwise."""
-    if member is None or member.status == "erased":
+    if member is None:
         raise _unknown()
-    if member.merged_into is not None:
-        raise departed(member.merged_into)
+    must_be_active(member.status, member.merged_into)
     return member
+
+
+def must_be_active(status: str | None, merged_into: UUID | None) -> None:
+    """Raise ``Refused`` for who can not be changed; ``status`` None is nobody's."""
+    if status is None or status == "erased":
+        raise _unknown()
+    if merged_into is not None:
+        raise departed(merged_into)
 
 
 def departed(into_id: UUID) -> Refused:

@@ -9,13 +9,14 @@ from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain import closing, drawing, spending
 from services.loyalty.domain.closing import Batch
 from services.loyalty.domain.fold import Book
+from services.loyalty.domain.lots import Drawn
 from services.loyalty.domain.possession import Claim
 from services.loyalty.domain.postings import Holdings, SpendChange
 from services.loyalty.domain.programme import Programme
 from services.loyalty.domain.rewards import Price, Taker
 from services.loyalty.domain.spending import Spend
 from services.loyalty.handlers import announce, books, enrol, possession, rewards
-from services.loyalty.store import gift_cards, reads, spends
+from services.loyalty.store import gift_cards, ledger, spends
 from services.loyalty.store.lots import list_due, list_idle
 from shared import ids
 from shared.auth import Caller
@@ -52,18 +53,18 @@ async def open_hold(tx: Tx, wish: Wish, caller: Caller, context: LoyaltyContext)
     proof = await possession.prove(tx, wish.claim, caller, context)
     if wish.points is not None:
         possession.require_possession(proof, wish.points, context)
-        account = await reads.load_account(tx, member_id)
-        if wish.points > account.available + account.pending:
+        if wish.points > proof.available + proof.pending:
             # Nobody need wait for the lock to hear that.
-            raise _insufficient(account.available)
-    members = await books.lock(tx, {member_id}, context)
+            raise _insufficient(proof.available)
+    members = await books.lock(tx, {member_id}, context, counting=False)
     if (merge := members[member_id].merge) is not None:
         raise enrol.departed(merge.into_id)  # meanwhile
-    known = await books.load_holdings(tx, {member_id})
-    holdings = known[member_id]
-    now = grant_time(holdings, context)
+    now = context.clock.now()
+    holdings = await books.load_left(tx, member_id, members, now)
+    now = grant_time(holdings, now)
     if wish.reward_id is not None:
-        taker = Taker(members[member_id].tier, holdings.spends.values(), now)
+        taken = await spends.load_rewards(tx, member_id, wish.reward_id)
+        taker = Taker(members[member_id].tier, taken, now)
         price = await rewards.price(tx, wish.reward_id, member_id, taker, context=context)
         possession.require_possession(proof, price.points, context)
     else:
@@ -74,8 +75,7 @@ async def open_hold(tx: Tx, wish: Wish, caller: Caller, context: LoyaltyContext)
     hold = _granted(wish, price, caller, now)
     change = SpendChange(None, hold, ids.derived_id(hold.spend_id, "hold"), now)
     book = books.open_book(members, context)
-    closed = await books.write(tx, Batch(book, now, spends=[change]), known=known)
-    await announce.on_ledger(tx, book, closed)
+    await books.post(tx, Batch(book, now, spends=[change]), known={member_id: holdings})
     return hold
 
 
@@ -98,24 +98,30 @@ def _granted(wish: Wish, price: Price, caller: Caller, now: datetime) -> Spend:
     )
 
 
-def grant_time(holdings: Holdings, context: LoyaltyContext) -> datetime:
-    """Return now, and not before anything that was already granted or can be spent.
+def grant_time(holdings: Holdings, now: datetime) -> datetime:
+    """Return ``now``, and not before anything that was already granted or can be spent.
 
     The clocks of our machines differ; what is granted later must be later.
     """
     begun = [lot.activates_at for lot, drawn in holdings.lots.values() if drawn.active]
     granted = [spend.at for spend in holdings.spends.values()]
-    return max([context.clock.now(), *begun, *granted])
+    return max([now, *begun, *granted])
 
 
 def must_be_there(holdings: Holdings, points: int, now: datetime, programme: Programme) -> None:
     """Raise ``Refused`` (409) where fewer points are available at ``now``."""
-    known = [lot for lot, _ in holdings.lots.values()]
-    spends, visits = holdings.spends.values(), holdings.visits.values()
-    drawn = drawing.draw(known, spends, visits, programme=programme, as_of=now).drawn
+    drawn = _drawn(holdings, now, programme)
     available = sum(one.remaining for one in drawn.values() if one.active)
     if points > available:
         raise _insufficient(available)
+
+
+def _drawn(holdings: Holdings, now: datetime, programme: Programme) -> Mapping[UUID, Drawn]:
+    if holdings.left_only:
+        return drawing.draw_left(holdings.lots, (), as_of=now, lost=0).drawn
+    known = [lot for lot, _ in holdings.lots.values()]
+    spends, visits = holdings.spends.values(), holdings.visits.values()
+    return drawing.draw(known, spends, visits, programme=programme, as_of=now).drawn
 
 
 def _insufficient(available: int) -> Refused:
@@ -125,7 +131,7 @@ def _insufficient(available: int) -> Refused:
 
 async def get(tx: Tx, spend_id: UUID, caller: Caller) -> Spend:
     """Return a hold; 404 for one that there is not, or that another store asked for."""
-    found = (await spends.load(tx, {spend_id})).get(spend_id)
+    found = await spends.load_one(tx, spend_id)
     other_store = caller.role == "terminal" and found and found.store_id != caller.store_id
     if found is None or other_store or not found.is_hold:
         raise Refused("hold_unknown", "There is no such hold.", status=404)
@@ -154,17 +160,12 @@ async def _close(
     *,
     step: Callable[[Spend, datetime], Spend],
 ) -> Spend:
-    member_id = (await get(tx, spend_id, caller)).member_id
-    members = await books.lock(tx, {member_id}, context)
-    known = await books.load_holdings(tx, {member_id})
-    # What does not take anything any more is not among them.
-    before = known[member_id].spends.get(spend_id) or await get(tx, spend_id, caller)
+    members = await ledger.lock_owners(tx, {spend_id})
+    before = await get(tx, spend_id, caller)
     now = max(context.clock.now(), before.at)
     after = step(before, now)
     change = SpendChange(before, after, ids.derived_id(spend_id, after.state), now)
-    book = books.open_book(members, context)
-    closed = await books.write(tx, Batch(book, now, spends=[change]), known=known)
-    await announce.on_ledger(tx, book, closed)
+    await books.post(tx, Batch(books.open_book(members, context), now, spends=[change]))
     return after
 
 

@@ -46,7 +46,8 @@ async def merge(
         enrol.active(known[one])
     holdings = await books.load_holdings(tx, known)
     # After all that was granted: it was granted on what each of them had.
-    now = max(holds.grant_time(held, context) for held in holdings.values()) + AN_INSTANT
+    now = context.clock.now()
+    now = max(holds.grant_time(held, now) for held in holdings.values()) + AN_INSTANT
     new = Merge(ids.new_id(), member_id, into_id, now, caller.key_id)
     members[member_id].merge = new
     await store.append(tx, new)

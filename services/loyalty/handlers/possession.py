@@ -31,14 +31,17 @@ async def prove(tx: Tx, claim: Claim, caller: Caller, context: LoyaltyContext) -
     member's, 403 for a code that is not good, 429 after too many of those. Raises ``Malformed`` for
     what can not be an identifier.
     """
-    enrol.active(await members.load(tx, claim.member_id))
+    shown, hashed = _shown(claim, context)
+    seen = await members.recognise(tx, claim.member_id, claim.kind, hashed)
+    enrol.must_be_active(seen.status, seen.merged_into)
     device_id = None
     if claim.kind == "app_code":
         device_id = await _use_code(tx, claim, caller, context)
-    else:
-        await _identify(tx, claim, context)
+    elif (shown or seen.owner) != claim.member_id:
+        raise _not_identified(claim.kind)
     proven = claim.kind in PROOFS or caller.role == "app"
-    return Possession(claim.member_id, claim.kind, proven, device_id)
+    balances = seen.available, seen.pending
+    return Possession(claim.member_id, claim.kind, proven, device_id, *balances)
 
 
 def require_possession(possession: Possession, points: int, context: LoyaltyContext) -> None:
@@ -56,15 +59,14 @@ async def lookup_by_code(tx: Tx, code: str, caller: Caller, context: LoyaltyCont
     return await enrol.get(tx, device.member_id)
 
 
-async def _identify(tx: Tx, claim: Claim, context: LoyaltyContext) -> None:
-    """Raise ``Refused`` unless the identifier is the member's."""
+def _shown(claim: Claim, context: LoyaltyContext) -> tuple[UUID | None, str | None]:
+    """Return the member's id that a claim shows, or the hash of the identifier that it does."""
+    if claim.kind == "app_code":
+        return None, None
     normal = identity.normalise(claim.kind, claim.value)
-    owner: UUID | None = UUID(normal) if claim.kind == "member_id" else None
-    if owner is None:
-        hashed = identity.identifier_hmac(context.identity_key, claim.kind, normal)
-        owner = await members.owner_of(tx, claim.kind, hashed)
-    if owner != claim.member_id:
-        raise _not_identified(claim.kind)
+    if claim.kind == "member_id":
+        return UUID(normal), None
+    return None, identity.identifier_hmac(context.identity_key, claim.kind, normal)
 
 
 async def _use_code(tx: Tx, claim: Claim, caller: Caller, context: LoyaltyContext) -> UUID:

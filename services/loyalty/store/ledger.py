@@ -62,9 +62,9 @@ UPDATE_RECEIPTS = f"""
 
 # With whoever took over from one of them, and from those; in all but a few shops, and for nearly
 # all members, that is a look into an empty index.
-LOCK_ACCOUNTS = """
+_LOCK = """
     WITH RECURSIVE heir AS (
-        SELECT into_id FROM merge WHERE undone_at IS NULL AND member_id = ANY ($1::uuid[])
+        SELECT into_id FROM merge WHERE undone_at IS NULL AND member_id = ANY ({wanted})
         UNION
         SELECT merge.into_id FROM heir JOIN merge ON merge.member_id = heir.into_id
         WHERE merge.undone_at IS NULL
@@ -72,10 +72,14 @@ LOCK_ACCOUNTS = """
     SELECT member_id, available, version, last_event_at, tier, hash, pending, held, debt, drawn_at,
         tier_at, tier_review_at, lost, idle_at, merged_into
     FROM account
-    WHERE member_id = ANY ($1::uuid[] || ARRAY(SELECT into_id FROM heir))
+    WHERE member_id = ANY ({wanted} || ARRAY(SELECT into_id FROM heir))
     ORDER BY member_id
     FOR NO KEY UPDATE
 """
+LOCK_ACCOUNTS = _LOCK.format(wanted="$1::uuid[]")
+LOCK_OWNERS = _LOCK.format(
+    wanted="ARRAY(SELECT member_id FROM spend WHERE spend_id = ANY ($1::uuid[]))"
+)
 
 LOAD_MERGES = """
     SELECT merge_id, member_id, into_id, merged_at, merged_by
@@ -88,6 +92,9 @@ OPEN_ACCOUNTS = """
     SELECT member_id, 0, 0, $2 FROM unnest($1::uuid[]) AS new (member_id)
     ON CONFLICT DO NOTHING
 """
+
+ACCOUNT_COLUMNS = ("member_id", "available", "version", "last_event_at", "hash", "pending", "held",
+                   "debt", "drawn_at", "lost", "idle_at")  # fmt: skip
 
 UPDATE_ACCOUNTS = """
     UPDATE account
@@ -245,9 +252,9 @@ def _receipt_rows(states: Mapping[UUID, ReceiptState]) -> list[tuple[Any, ...]]:
 
 
 async def lock_members(
-    tx: Tx, member_ids: Iterable[UUID], *, now: datetime, since: int
+    tx: Tx, member_ids: Iterable[UUID], *, now: datetime, since: int | None
 ) -> dict[UUID, MemberState]:
-    """Return accounts with what counts for their tier from period ``since`` on.
+    """Return accounts with what counts for their tier from period ``since`` on, if that is given.
 
     They are locked in the order of their ids. An account is opened for a member who has none, so
     that there is a row to lock. With one who was merged comes whoever took over, and so on. Raises
@@ -262,16 +269,38 @@ async def lock_members(
     if missing := [member_id for member_id in wanted if member_id not in members]:
         await connection.execute(OPEN_ACCOUNTS, missing, now)
         heirs |= _take_accounts(members, await connection.fetch(LOCK_ACCOUNTS, missing))
-    if heirs:
-        if not heirs <= members.keys():
-            raise Unavailable("merge_race", "One of these members is being merged.")
-        for merge_id, *merge in await connection.fetch(LOAD_MERGES, list(members)):
-            members[merge[0]].merge = Merge(merge_id, *merge)
+    await _load_merges(connection, members, heirs)
+    if since is None:
+        return members
     for member_id, year, amount, back in await connection.fetch(LOAD_SPEND, list(members), since):
         members[member_id].spend[year] = amount
         if back:
             members[member_id].returned[year] = back
     return members
+
+
+async def lock_owners(tx: Tx, spend_ids: Collection[UUID]) -> dict[UUID, MemberState]:
+    """Return the accounts of whoever has those holds, locked as by ``lock_members``.
+
+    Without what counts for tiers; nobody's for a hold that there is not.
+    """
+    connection = await _driver(tx)
+    members: dict[UUID, MemberState] = {}
+    rows = await connection.fetch(LOCK_OWNERS, list(spend_ids))
+    await _load_merges(connection, members, _take_accounts(members, rows))
+    return members
+
+
+async def _load_merges(
+    connection: Driver, members: Mapping[UUID, MemberState], heirs: set[UUID]
+) -> None:
+    """Add who took over from whom, where somebody did."""
+    if not heirs:
+        return
+    if not heirs <= members.keys():
+        raise Unavailable("merge_race", "One of these members is being merged.")
+    for merge_id, *merge in await connection.fetch(LOAD_MERGES, list(members)):
+        members[merge[0]].merge = Merge(merge_id, *merge)
 
 
 def _take_accounts(members: dict[UUID, MemberState], rows: list[Sequence[Any]]) -> set[UUID]:
@@ -298,9 +327,20 @@ async def load_visits(
 async def update_accounts(tx: Tx, members: Mapping[UUID, MemberState]) -> None:
     """Write balances, and add to the spend, of members that ``lock_members`` returned."""
     connection = await _driver(tx)
+    await connection.execute(UPDATE_ACCOUNTS, *account_columns(members))
+    spend = [
+        (member_id, year, *added)
+        for member_id, state in members.items()
+        for year, added in state.counted.items()
+    ]
+    if spend:
+        await connection.execute(ADD_SPEND, *map(list, zip(*spend, strict=True)))
+
+
+def account_columns(members: Mapping[UUID, MemberState]) -> list[list[Any]]:
+    """Return the values of ``ACCOUNT_COLUMNS``, column by column."""
     states = members.values()
-    await connection.execute(
-        UPDATE_ACCOUNTS,
+    return [
         list(members),
         [state.available for state in states],
         [state.version for state in states],
@@ -312,14 +352,7 @@ async def update_accounts(tx: Tx, members: Mapping[UUID, MemberState]) -> None:
         [state.drawn_at for state in states],
         [state.lost for state in states],
         [state.idle_at for state in states],
-    )
-    spend = [
-        (member_id, year, *added)
-        for member_id, state in members.items()
-        for year, added in state.counted.items()
     ]
-    if spend:
-        await connection.execute(ADD_SPEND, *map(list, zip(*spend, strict=True)))
 
 
 async def append_entries(

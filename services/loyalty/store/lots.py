@@ -21,22 +21,28 @@ _UPDATE = (
 )
 
 
+LOAD_LEFT = f"""
+    SELECT {", ".join(COLUMNS)} FROM lot WHERE member_id = $1 AND remaining > 0
+"""  # noqa: S608  constants
+
+
 async def append_lots(tx: Tx, new: Iterable[tuple[Lot, Drawn]]) -> None:
     """Append lots."""
-    rows = [_values(*one) for one in new]
+    rows = [as_row(*one) for one in new]
     if rows:
         await bulk.copy_rows(tx, lot, COLUMNS, rows)
 
 
 async def update_lots(tx: Tx, changed: Iterable[tuple[Lot, Drawn]]) -> None:
     """Write what lots are worth now, and what is left of them."""
-    rows = [_values(*one) for one in changed]
+    rows = [as_row(*one) for one in changed]
     if rows:
         columns = zip(COLUMNS, zip(*rows, strict=True), strict=True)
         await tx.execute(_UPDATE, _ROWS.values({name: list(column) for name, column in columns}))
 
 
-def _values(one: Lot, drawn: Drawn) -> tuple[Any, ...]:
+def as_row(one: Lot, drawn: Drawn) -> tuple[Any, ...]:
+    """Return the values of ``COLUMNS``."""
     return (
         one.member_id,
         one.lot_id,
@@ -76,6 +82,17 @@ async def load_all(
         drawn = Drawn(row.active, row.remaining, row.expired, row.passed)
         found[row.member_id][row.lot_id] = _lot(row), drawn
     return found
+
+
+async def load_left(tx: Tx, member_id: UUID) -> dict[UUID, tuple[Lot, Drawn]]:
+    """Return a member's lots with something left; lock the account to keep them as they are."""
+    connection = await bulk.driver(tx)
+    left: dict[UUID, tuple[Lot, Drawn]] = {}
+    for row in await connection.fetch(LOAD_LEFT, member_id):
+        _, lot_id, points, remaining, begins, ends, active, expired, passed, months = row
+        lot = Lot(member_id, lot_id, points, begins, ends, months)
+        left[lot_id] = lot, Drawn(active, remaining, expired, passed)
+    return left
 
 
 async def delete_lots(tx: Tx, keys: Sequence[tuple[UUID, UUID]]) -> None:

@@ -1,7 +1,7 @@
 """Queries of members and their identifiers."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -12,6 +12,13 @@ from services.loyalty.store.award_tables import referral_code
 from services.loyalty.store.tables import device, identifier, member
 from shared.db import Tx, bulk
 
+RECOGNISE = """
+    SELECT member.status, member.merged_into,
+        (SELECT identifier.member_id FROM identifier WHERE kind = $2 AND hmac = $3),
+        coalesce(available, 0), coalesce(pending, 0)
+    FROM member LEFT JOIN account USING (member_id)
+    WHERE member_id = $1
+"""
 _PROFILE = ("name", "email", "phone", "birth_date", "locale", "time_zone", "home_store")
 
 
@@ -104,6 +111,23 @@ async def load_by_identifier(tx: Tx, kind: str, hmac: str) -> Member | None:
         )
     ).one_or_none()
     return as_member(row) if row else None
+
+
+class Recognised(NamedTuple):
+    """Who a request says that somebody is, what their account has, and whose the identifier is."""
+
+    status: str | None = None
+    """None for nobody's id."""
+    merged_into: UUID | None = None
+    owner: UUID | None = None
+    available: int = 0
+    pending: int = 0
+
+
+async def recognise(tx: Tx, member_id: UUID, kind: str, hmac: str | None) -> Recognised:
+    """Return all of that without locking any of it; no owner where there is no ``hmac``."""
+    row = await (await bulk.driver(tx)).fetchrow(RECOGNISE, member_id, kind, hmac)
+    return Recognised(*row) if row else Recognised()
 
 
 async def owner_of(tx: Tx, kind: str, hmac: str) -> UUID | None:

@@ -19,6 +19,13 @@ _UPDATE = (
     .where(spend.c.spend_id == _ROWS.c.spend_id)
 )
 _SELECT = sa.select(*(spend.c[name] for name in COLUMNS))
+LOAD = f"SELECT {', '.join(COLUMNS)} FROM spend WHERE spend_id = $1"  # noqa: S608  constants
+
+
+async def load_one(tx: Tx, spend_id: UUID) -> Spend | None:
+    """Return one that there is; lock its member's account to keep it as it is."""
+    row = await (await bulk.driver(tx)).fetchrow(LOAD, spend_id)
+    return Spend(*row) if row else None
 
 
 async def load(tx: Tx, spend_ids: Collection[UUID]) -> dict[UUID, Spend]:
@@ -37,12 +44,13 @@ async def load_taking(tx: Tx, member_ids: Collection[UUID]) -> dict[UUID, Spend]
     return await _load(tx, (spend.c.member_id == sa.any_(ids)) & (spend.c.taken > 0))
 
 
-async def load_rewards(tx: Tx, member_id: UUID) -> list[Spend]:
-    """Return what a member has taken of rewards and not given back, the newest first."""
+async def load_rewards(tx: Tx, member_id: UUID, reward_id: str | None = None) -> list[Spend]:
+    """Return what a member has taken of rewards, or of one, and not given back; newest first."""
+    wanted = spend.c.reward_id.is_not(None) if reward_id is None else spend.c.reward_id == reward_id
     rows = await tx.execute(
-        _SELECT.where(
-            spend.c.member_id == member_id, spend.c.taken > 0, spend.c.reward_id.is_not(None)
-        ).order_by(spend.c.at.desc(), spend.c.spend_id.desc())
+        _SELECT.where(spend.c.member_id == member_id, spend.c.taken > 0, wanted).order_by(
+            spend.c.at.desc(), spend.c.spend_id.desc()
+        )
     )
     return [Spend(*row) for row in rows]
 

@@ -1,7 +1,8 @@
 """A ledger in memory: keeps between batches what the tables keep."""
 
+import copy
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from services.loyalty.domain import (
     awards,
     challenges,
     closing,
+    drawing,
     fold,
     progress,
     spending,
@@ -130,6 +132,25 @@ class Ledger:
         book = Book(self.programme, dict(self.receipts), self.members)
         self.post(Batch(book, self.now, spends=changes))
 
+    def grant(self, change: SpendChange) -> None:
+        """Post what is taken now, by what is left where that will do: it must come to the same."""
+        member_id, now = change.after.member_id, change.occurred_at
+        left = self.left(member_id, now)
+        long_way = copy.deepcopy(self, {id(self.programme): self.programme})
+        for ledger, held in ((self, left), (long_way, long_way.holdings(member_id))):
+            book = Book(self.programme, dict(self.receipts), ledger.members)
+            ledger.post(Batch(book, now, spends=[change]), known={member_id: held})
+        assert long_way == self
+
+    def left(self, member_id: UUID, now: datetime) -> Holdings:
+        """Return what a spend needs, as ``handlers.books.load_left`` does."""
+        held = self.holdings(member_id)
+        member = self.members.setdefault(member_id, MemberState(0, 0, now, {}, None))
+        if not drawing.is_last(member, now):
+            return held
+        left = {lot_id: kept for lot_id, kept in held.lots.items() if kept[1].remaining}
+        return Holdings(left, left_only=True)
+
     def give(self, gift: Gift) -> None:
         """Post a lot that is for no receipt."""
         self.members.setdefault(gift.lot.member_id, MemberState(0, 0, self.now, {}, None))
@@ -153,10 +174,16 @@ class Ledger:
                 found.add(member_id)
         return found
 
-    def post(self, batch: Batch, also: Collection[UUID] = ()) -> None:
+    def post(
+        self,
+        batch: Batch,
+        also: Collection[UUID] = (),
+        known: Mapping[UUID, Holdings] | None = None,
+    ) -> None:
         """Close a batch, with the holdings of those that need them, and keep what comes out."""
         wanted = batch.needs_holdings(also)
-        closed = closing.close(batch, {one: self.holdings(one) for one in wanted})
+        held = {one: self.holdings(one) for one in wanted} | dict(known or {})
+        closed = closing.close(batch, held)
         batch.spends = [*batch.spends, *closed.spends]
         for key in closed.lots.gone:
             del self.lots[key]
