@@ -23,7 +23,7 @@ from shared.db import Database, migrate
 from shared.errors import PerennialError
 from shared.http import deadletters, health, idempotency, problem
 from shared.http.health import Check, Readiness
-from shared.http.middleware import Limits, RouteLimits, guard
+from shared.http.middleware import Direct, Limits, RouteLimits, guard
 from shared.http.raw import RawRoute
 from shared.service import Context, Routes, Service
 
@@ -196,14 +196,17 @@ def _route_limits(routes: Routes) -> tuple[RouteLimits, ...]:
     return tuple(found)
 
 
-def _direct(routes: Routes) -> dict[tuple[str, str], ASGIApp]:
+def _direct(routes: Routes) -> Direct:
     """Gather the routes that the guard may call by itself: it answers their errors alike."""
-    return {
-        (method, route.path): route.direct()
-        for route in _api_routes(routes.routers)
-        if isinstance(route, RawRoute)
-        for method in route.methods or ()
-    }
+    exact: dict[tuple[str, str], ASGIApp] = {}
+    patterns: list[tuple[str, re.Pattern[str], ASGIApp]] = []
+    for route in _api_routes(routes.routers):
+        for method in route.methods or () if isinstance(route, RawRoute) else ():
+            if route.param_convertors:
+                patterns.append((method, route.path_regex, route.direct()))
+            else:
+                exact[method, route.path] = route.direct()
+    return Direct(exact, patterns)
 
 
 def _complete_document(app: FastAPI) -> None:

@@ -6,7 +6,7 @@ and hide disconnects. uvicorn has no limit on bodies and its own 503 has no ``Re
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import getrandbits
 from time import perf_counter
@@ -70,6 +70,24 @@ class Serving:
     draining: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """Applications that answer by themselves, by method and path."""
+
+    exact: Mapping[tuple[str, str], ASGIApp] = field(default_factory=dict[tuple[str, str], ASGIApp])
+    patterns: Sequence[tuple[str, re.Pattern[str], ASGIApp]] = ()
+    """For paths with parameters; there are few."""
+
+    def find(self, method: str, path: str) -> ASGIApp | None:
+        """Return what answers, if any of them does."""
+        found = self.exact.get((method, path))
+        if found is None:
+            for wanted, pattern, app in self.patterns:
+                if wanted == method and pattern.match(path):
+                    return app
+        return found
+
+
 @dataclass(slots=True)
 class Guard:
     """The middleware."""
@@ -78,10 +96,8 @@ class Guard:
     serving: Serving
     limits: Limits = field(default_factory=Limits)
     routes: tuple[RouteLimits, ...] = ()
-    direct: Mapping[tuple[str, str], ASGIApp] = field(
-        default_factory=dict[tuple[str, str], ASGIApp]
-    )
-    """By method and path: what is called in place of ``app``, past all that routing costs."""
+    direct: Direct = field(default_factory=Direct)
+    """What is called in place of ``app``, past all that routing costs."""
     deadlines: Deadlines = field(default_factory=Deadlines)
     _timers: dict[tuple[str, str, int], Histogram] = field(
         default_factory=dict[tuple[str, str, int], Histogram]
@@ -108,7 +124,7 @@ class Guard:
         serving.uploads += uploads
         started = perf_counter()
         try:
-            await exchange.run(self.direct.get((scope["method"], scope["path"]), self.app))
+            await exchange.run(self.direct.find(scope["method"], scope["path"]) or self.app)
         finally:
             serving.in_flight -= 1
             serving.uploads -= uploads
@@ -140,13 +156,15 @@ def guard(
     app: Starlette,
     limits: Limits,
     routes: tuple[RouteLimits, ...] = (),
-    direct: Mapping[tuple[str, str], ASGIApp] | None = None,
+    direct: Direct | None = None,
 ) -> None:
     """Put the middleware around ``app``; ``app.state.serving`` is what is in hand."""
     serving = Serving()
     app.state.serving = serving
     metrics.http_in_flight.set_function(lambda: serving.in_flight)
-    app.add_middleware(Guard, serving=serving, limits=limits, routes=routes, direct=direct or {})
+    app.add_middleware(
+        Guard, serving=serving, limits=limits, routes=routes, direct=direct or Direct()
+    )
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, cast
 
 from fastapi import Request, Response
+from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -17,10 +18,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class RawRoute(APIRoute):
-    """A route of one body, of dependencies that take the request alone, and of the request.
+    """A route of one body, of what is in its path, of dependencies, and of the request.
 
-    It answers with a ``Response``. Another kind of parameter ends the start with ``RuntimeError``;
-    a dependency given to ``include_router`` would not be seen, so declare it on the route.
+    A dependency takes the request, and headers that may be missing. It answers with a ``Response``.
+    Another kind of parameter ends the start with ``RuntimeError``; a dependency given to
+    ``include_router`` would not be seen, so declare it on the route.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -38,6 +40,8 @@ class RawRoute(APIRoute):
                 value = await call(request)
                 if name is not None:
                     values[name] = value
+            for field in dependant.path_params:
+                values[field.name] = _from_path(field, request)
             values[body_name] = _parse(model, raw)
             if request_name is not None:
                 values[request_name] = request
@@ -51,6 +55,8 @@ class RawRoute(APIRoute):
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             scope["route"] = self
+            found = self.path_regex.match(scope["path"])
+            scope["path_params"] = found.groupdict() if found else {}
             response = await handle(Request(scope, receive, send))
             await response(scope, receive, send)
 
@@ -74,8 +80,16 @@ def _parse(model: type[BaseModel], raw: bytes) -> BaseModel:
         raise invalid_body(error) from None
 
 
+def _from_path(field: ModelField, request: Request) -> object:
+    value, errors = field.validate(request.path_params[field.alias], {}, loc=("path", field.alias))
+    if errors:
+        raise RequestValidationError(errors)
+    return value
+
+
 def _body(dependant: Dependant) -> tuple[str, type[BaseModel]]:
-    if len(dependant.body_params) == 1 and _takes_nothing_else(dependant):
+    alone = not dependant.header_params and _takes_nothing_else(dependant)
+    if len(dependant.body_params) == 1 and alone:
         (body,) = dependant.body_params
         model = body.field_info.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
@@ -85,18 +99,27 @@ def _body(dependant: Dependant) -> tuple[str, type[BaseModel]]:
 
 
 def _call(dependant: Dependant) -> Callable[[Request], Awaitable[object]]:
-    alone = not (dependant.dependencies or dependant.body_params)
-    if alone and dependant.request_param_name is not None and _takes_nothing_else(dependant):
-        return cast("Callable[[Request], Awaitable[object]]", dependant.call)
+    alone = not (dependant.dependencies or dependant.body_params or dependant.path_params)
+    optional = not any(field.field_info.is_required() for field in dependant.header_params)
+    takes_request = dependant.request_param_name is not None
+    if alone and optional and takes_request and _takes_nothing_else(dependant):
+        call = cast("Callable[..., Awaitable[object]]", dependant.call)
+        headers = [(field.name, field.alias) for field in dependant.header_params]
+        if not headers:
+            return call
+
+        async def with_headers(request: Request) -> object:
+            given = {name: request.headers.get(alias) for name, alias in headers}
+            return await call(request, **given)
+
+        return with_headers
     message = f"{dependant.call} takes more than the request, which RawRoute can not give"
     raise RuntimeError(message)
 
 
 def _takes_nothing_else(dependant: Dependant) -> bool:
     return not (
-        dependant.path_params
-        or dependant.query_params
-        or dependant.header_params
+        dependant.query_params
         or dependant.cookie_params
         or dependant.response_param_name
         or dependant.background_tasks_param_name

@@ -30,6 +30,7 @@ ROUTERS = (
     referrals.router,
     tiers.router,
     devices.router,
+    holds.tills,
     holds.router,
     rewards.router,
     adjustments.router,

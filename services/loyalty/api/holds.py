@@ -25,8 +25,11 @@ from shared.db import Tx, run_unit
 from shared.http import idempotency
 from shared.http.models import OneOf, Request
 from shared.http.names import bare
+from shared.http.raw import RawRoute
 
 router = APIRouter(prefix="/v1/holds", tags=["holds"])
+tills = APIRouter(prefix="/v1/holds", tags=["holds"], route_class=RawRoute)
+"""What tills do all day."""
 
 Desk = Annotated[Caller, Depends(auth.require("terminal", "app", "staff", "admin"))]
 POINTS_MAX = 1_000_000_000
@@ -91,7 +94,7 @@ class _Stored(HoldView):
     gift_card: StoredCard | None = None
 
 
-@router.post("", status_code=201, response_model=HoldView)
+@tills.post("", status_code=201, response_model=HoldView)
 async def open_hold(
     body: HoldInput, caller: Desk, keyed: idempotency.Header, context: Ctx
 ) -> Response:
@@ -118,7 +121,7 @@ async def open_hold(
     )
 
 
-@router.post("/{hold_id}:capture", response_model=CapturedView)
+@tills.post("/{hold_id}:capture", response_model=CapturedView)
 async def capture_hold(
     hold_id: UUID, body: CaptureInput, caller: Desk, keyed: idempotency.Header, context: Ctx
 ) -> Response:

@@ -1,8 +1,9 @@
 """Holds and what became of them."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import astuple, fields
+from dataclasses import fields
 from datetime import datetime
+from operator import attrgetter
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -12,6 +13,8 @@ from services.loyalty.store.tables import spend
 from shared.db import Tx, bulk
 
 COLUMNS = tuple(field.name for field in fields(Spend))
+as_row = attrgetter(*COLUMNS)
+"""Of a spend, the values of ``COLUMNS``."""
 _ROWS = bulk.Rows("after", {name: spend.c[name].type for name in COLUMNS})
 _UPDATE = (
     spend.update()
@@ -77,8 +80,8 @@ async def _load(tx: Tx, condition: "sa.ColumnElement[bool]") -> dict[UUID, Spend
 
 async def write(tx: Tx, new: Iterable[Spend], changed: Iterable[Spend]) -> None:
     """Insert and write over."""
-    if rows := [astuple(one) for one in new]:
+    if rows := [as_row(one) for one in new]:
         await bulk.copy_rows(tx, spend, COLUMNS, rows)
-    if rows := [astuple(one) for one in changed]:
+    if rows := [as_row(one) for one in changed]:
         columns = zip(COLUMNS, zip(*rows, strict=True), strict=True)
         await tx.execute(_UPDATE, _ROWS.values({name: list(column) for name, column in columns}))

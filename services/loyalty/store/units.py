@@ -5,7 +5,7 @@ take longer than all else. The parts touch different tables, so their order does
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -83,7 +83,7 @@ async def write(tx: Tx, unit: Unit) -> None:
         *_columns(ledger.ENTRY_COLUMNS, unit.entries),
         *ledger.account_columns(unit.members),
         *_columns(lots.COLUMNS, [lots.as_row(*one) for one in unit.lots]),
-        *_columns(spends.COLUMNS, [astuple(one) for one in unit.spends]),
+        *_columns(spends.COLUMNS, [spends.as_row(one) for one in unit.spends]),
         *_columns(TRACED, unit.told),
     ]
     await (await bulk.driver(tx)).execute(WRITE, *arrays)
