@@ -201,10 +201,10 @@ class TierWarning(Contract):
     """The tier that comes then; absent for none."""
     falls_at: AwareDatetime
     """When, if nothing more happens."""
-    measure: Literal["spend", "visits"]
+    measure: Literal["spend", "visits", "points"]
     """What the programme counts."""
     missing: Annotated[int, Field(ge=0, le=SAFE_INT)]
-    """What keeps the tier: minor units of the programme's currency, or visits."""
+    """What keeps the tier: minor units of the programme's currency, visits, or points."""
     until: date
     """The last day on which that does, in the programme's time zone."""
     explain: str

@@ -96,6 +96,8 @@ class Receipt(Contract):
     fulfilment: Fulfilment = "complete"
     """``pending`` while goods of an order are still to come: amounts are what was ordered, and
     amendments bring them to what was delivered."""
+    fulfilled_at: AwareDatetime | None = Field(default=None, exclude_if=operator.not_)
+    """When we heard that all of an order was delivered, by our clock; left out for others."""
     quote_id: UUID | None = None
     """The quote that the till rang up."""
     hold_ids: tuple[UUID, ...] = ()
@@ -109,6 +111,8 @@ class Receipt(Contract):
     wins no time-limited promotion."""
     imported: bool = False
     """Taken over from another system: it counts like any other, and nobody is told of it."""
+    voided: bool = Field(default=False, exclude_if=operator.not_)
+    """Undone as a mistake, as every later revision says, too; left out where it was not."""
 
 
 class ReturnedLine(Contract):

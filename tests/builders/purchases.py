@@ -115,7 +115,9 @@ def purchase_voided(of: Receipt, **overrides: Any) -> PurchaseVoided:
     envelope, fields = made.split(overrides)
     at = envelope.get("time", of.occurred_at)
     gone = tuple(_off(one, one.quantity_milli, one.amount_minor, at) for one in of.lines)
-    data = made.contract(ReceiptVoided, {**_revised(of, gone), "reason": "wrong till"}, fields)
+    data = made.contract(
+        ReceiptVoided, {**_revised(of, gone), "reason": "wrong till", "voided": True}, fields
+    )
     return _about(PurchaseVoided, data, **envelope)
 
 

@@ -1,7 +1,7 @@
 """The table of ``returns.yaml``, as events and as what the ledger has to say."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import yaml
 
 from services.loyalty.domain.caps import Cap
 from services.loyalty.domain.programme import Programme
+from services.loyalty.domain.terms import Pending
 from shared.contracts.purchases import Receipt, ReceiptLine, ReturnedLine
 from tests import builders
 from tests.unit.loyalty import programmes
@@ -51,7 +52,7 @@ def _case(row: Mapping[str, Any]) -> Case:
         events.append(event)
     return Case(
         name=row["case"],
-        programme=_programme(row.get("caps", {})),
+        programme=_programme(row.get("caps", {}), row.get("pending_only")),
         events=events,
         entries=[_posted(text) for text in row["entries"]],
         worth=row["worth"],
@@ -59,17 +60,20 @@ def _case(row: Mapping[str, Any]) -> Case:
     )
 
 
-def _programme(caps: Mapping[Any, int]) -> Programme:
+def _programme(caps: Mapping[Any, int], days: int | None) -> Programme:
     known = tuple(
         Cap(f"{per}-cap", f"At most {points} points a {per}", per, points)
         for per, points in caps.items()
     )
-    return programmes.small(programmes.version(caps=known))
+    version = programmes.version(caps=known)
+    if days is not None:
+        version = replace(version, pending=Pending(days), returns_take="pending_only")
+    return programmes.small(version)
 
 
 def _event(step: Mapping[str, Any], net: Mapping[str, Receipt]) -> tuple[str, Any]:
     if letter := step.get("sell"):
-        at: datetime = datetime.fromisoformat(step["at"]).replace(tzinfo=ZONE)
+        at = _time(step["at"])
         return letter, builders.purchase_recorded(
             receipt_no=letter,
             member_id=PEOPLE[step.get("to", "Ann")],
@@ -78,7 +82,9 @@ def _event(step: Mapping[str, Any], net: Mapping[str, Receipt]) -> tuple[str, An
             lines=_lines(step["lines"]),
         )
     if letter := step.get("return"):
-        return letter, builders.purchase_returned(net[letter], _returned(step, net[letter]))
+        when = {"time": _time(step["at"])} if "at" in step else {}
+        back = _returned(step, net[letter])
+        return letter, builders.purchase_returned(net[letter], back, **when)
     if letter := step.get("void"):
         return letter, builders.purchase_voided(net[letter])
     if letter := step.get("amend"):
@@ -87,6 +93,10 @@ def _event(step: Mapping[str, Any], net: Mapping[str, Receipt]) -> tuple[str, An
     member_id = PEOPLE[step["to"]]
     assert member_id is not None
     return letter, builders.purchase_attributed(net[letter], member_id)
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=ZONE)
 
 
 def _lines(amounts: Mapping[str, int]) -> list[ReceiptLine]:

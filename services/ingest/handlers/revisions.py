@@ -128,7 +128,7 @@ def _void(standing: Standing, change: domain.Change) -> Revised:
     """Return the receipt with all its lines at 0."""
     receipt = _next(standing.current)
     nothing = [domain.LineAmount(line.line_no, 0, 0) for line in receipt.lines]
-    net = _net(receipt, nothing, at=change.occurred_at)
+    net = _net(receipt, nothing, at=change.occurred_at).model_copy(update={"voided": True})
     reason = pydantic_core.from_json(change.facts)["reason"]
     event = purchases.PurchaseVoided(
         **_envelope(net, VOIDED, change.occurred_at),
@@ -151,8 +151,9 @@ def _amend(standing: Standing, change: domain.Change) -> Revised:
             **facts["purchase"],
         }
     )
+    fulfilled = {"fulfilled_at": _fulfilled_at(sold, receipt, change.received_at)}
     net = _net(
-        _with_returns(sold, receipt),
+        _with_returns(sold, receipt).model_copy(update=fulfilled),
         domain.amend(
             standing.sold,
             _amounts(map(dict, receipt.lines)),
@@ -167,6 +168,15 @@ def _amend(standing: Standing, change: domain.Change) -> Revised:
         data=purchases.ReceiptAmended(**dict(net), reason=facts["reason"]),
     )
     return _revised(standing, net, event, corrected)
+
+
+def _fulfilled_at(
+    sold: purchases.Receipt, before: purchases.Receipt, now: datetime
+) -> datetime | None:
+    """Return when an order became complete: with the correction that says so first."""
+    if sold.fulfilment == "pending":
+        return None
+    return now if before.fulfilment == "pending" else before.fulfilled_at
 
 
 def _check_fixed(

@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1/members/{member_id}", tags=["ledger"])
 OFFICE = Depends(auth.require("app", "staff", "admin"))
 CURSOR: pages.Cursor[int] = pages.Cursor(int)
 
-Measure = Literal["spend", "visits"]
+Measure = Literal["spend", "visits", "points"]
 
 
 class ToNext(BaseModel):
@@ -27,7 +27,7 @@ class ToNext(BaseModel):
     tier: str
     measure: Measure
     missing: int
-    """Minor units of the programme's currency, or visits."""
+    """Minor units of the programme's currency, visits, or points."""
     spend_minor: int | None
     """The same where it is spend."""
     by: date

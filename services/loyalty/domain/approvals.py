@@ -5,17 +5,19 @@ fact and of its highest revision, so revisions from before and after it may come
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
 from services.loyalty.domain import fold
 from services.loyalty.domain.fold import Book, ReceiptState
+from services.loyalty.domain.ladder import EVER, without_points
 from services.loyalty.domain.settle import Settlement
 from shared import ids
 from shared.errors import Refused
 
 Verdict = Literal["approved", "rejected"]
+AN_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def decide(book: Book, receipt_id: UUID, verdict: Verdict, now: datetime) -> Dec
     """Bring a decision on a receipt of the book that waits into it, and return it.
 
     Approved points begin when the other terms say, but not before ``now``. A rejected receipt is
-    worth nothing, and counts for nothing but the tier.
+    worth nothing, and counts for nothing but a tier by spend or visits.
     """
     before = book.receipts[receipt_id]
     subject = _Subject(receipt_id, before.store_id)
@@ -94,9 +96,12 @@ def decide(book: Book, receipt_id: UUID, verdict: Verdict, now: datetime) -> Dec
 def _after(before: ReceiptState, verdict: Verdict, now: datetime) -> ReceiptState:
     due_at = before.due_at or now
     if verdict == "rejected":
-        return replace(
-            before, approval=verdict, due_at=None, begins_at=due_at, desired=0, counts=()
-        )
-    return replace(
-        before, approval=verdict, due_at=None, approved_at=now, begins_at=max(due_at, now)
-    )
+        returns = without_points(before.returns, EVER)
+        before = replace(before, due_at=None, begins_at=due_at)
+        return replace(before, approval=verdict, desired=0, counts=(), returns=returns)
+    at = now
+    if before.version and before.version.returns_take == "pending_only":
+        # What a till whose clock is ahead has taken back so far came back before.
+        at = max([now, *(one.at + AN_INSTANT for one in before.returns)])
+    begins_at = max(due_at, at)
+    return replace(before, approval=verdict, due_at=None, approved_at=at, begins_at=begins_at)

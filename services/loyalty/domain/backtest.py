@@ -105,10 +105,16 @@ class Backtest:
         after = Settlement(0, 0, [], None)
         if receipt.currency == self.programme.currency:
             after = settle.settle_by(self.draft, receipt, self.programme)
+        before, after = (self._kept(receipt, one, day) for one in (before, after))
         sums = self._sums.setdefault(bucket, _Sums())
         if before.version is not None:
             sums.caps = before.version.caps
         return _Counted(receipt.revision, bucket, _alone(before), _alone(after))
+
+    def _kept(self, receipt: ReceiptRevision, net: Settlement, day: date) -> Settlement:
+        """Return it with the points that stay; what waits for the staff counts as approved."""
+        begins_at = settle.begins_at(receipt, net.version, day, self.programme.time_zone)
+        return settle.keep(net, receipt, self.programme, begins_at)
 
     def _add(self, counted: _Counted, *, sign: int) -> None:
         sums = self._sums[counted.bucket]

@@ -9,6 +9,7 @@ from services.loyalty.domain.accounts import DEBT, REDEEMED
 from services.loyalty.domain.approvals import Decision
 from services.loyalty.domain.bonuses import PERCENT
 from services.loyalty.domain.fold import Why
+from services.loyalty.domain.ladder import Measure
 from services.loyalty.domain.notices import Notice
 from services.loyalty.domain.postings import Move, Posting
 from services.loyalty.domain.programme import Programme, Version
@@ -43,6 +44,7 @@ _BACK: dict[str, str] = {
 }
 """The same where it takes back, or gives back, what had been moved."""
 
+_MEASURED: dict[Measure, str] = {"spend": "net spend", "visits": "visits", "points": "points"}
 _LOST = "Not deserved any more"
 _FEWER_ENDED = "Fewer points have ended than it seemed"
 _LESS_BORNE = "There were more than it seemed; the shop bears less"
@@ -132,8 +134,8 @@ def tier_reason(change: TierChange, programme: Programme) -> str:
     spent = measured(change.counted, programme)
     if programme.tier_policy.rolling_months is not None:
         return f"In the last {programme.tier_policy.rolling_months} months: {spent}."
-    what = "visits" if programme.tier_policy.measure == "visits" else "net spend"
-    return f"Best {what} of {change.period - 1} and {change.period}: {spent}."
+    measure = programme.tier_policy.measure
+    return f"Best {_MEASURED[measure]} of {change.period - 1} and {change.period}: {spent}."
 
 
 def tier_notice(notice: TierNotice, programme: Programme) -> str:
@@ -148,10 +150,11 @@ def tier_notice(notice: TierNotice, programme: Programme) -> str:
 
 
 def measured(amount: int, programme: Programme) -> str:
-    """Return what counts for a tier in words: money, or a number of visits."""
+    """Return what counts for a tier in words: money, or a number of visits or points."""
     if programme.tier_policy.measure == "spend":
         return money(amount, programme)
-    return f"{amount} visit" if amount == 1 else f"{amount} visits"
+    unit = "point" if programme.tier_policy.measure == "points" else "visit"
+    return f"{amount} {unit}" if amount == 1 else f"{amount} {unit}s"
 
 
 @dataclass(frozen=True, slots=True)

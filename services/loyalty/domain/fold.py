@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from services.loyalty.domain import settle, tier_reviews
 from services.loyalty.domain.accounts import MemberState, line
 from services.loyalty.domain.caps import Cap, Claim, Grant, Period
-from services.loyalty.domain.ladder import Returns
+from services.loyalty.domain.ladder import EVER, Returns, without_points
 from services.loyalty.domain.lots import NEVER
 from services.loyalty.domain.programme import Programme, Version
 from services.loyalty.domain.receipts import Occasion, ReceiptEvent, ReceiptRevision
@@ -177,10 +177,12 @@ def fold(book: Book, event: ReceiptEvent) -> None:
         before = ReceiptState()
     elif receipt.revision <= before.revision:
         return
-    settlement = settle.settle(receipt, book.programme)
-    after = _settled(receipt, settlement, book.programme)
+    net = settlement = settle.settle(receipt, book.programme)
+    after = _settled(receipt, net, book.programme)
     if before.approval is not None or (after.version and after.version.pending):
-        _judge(before, after)
+        settlement = _judge(book.programme, event, net, before=before, after=after)
+    if receipt.revision > 1 and after.member_id is not None:
+        after.returns = _came_back(book.programme, receipt, net, after)
     why = _WHY.get(event.type, "correction")
     bring(book, event, before, after, why=why, settlement=settlement)
 
@@ -220,37 +222,61 @@ def _settled(
     """Return the receipt's state but for ``posted``, which the caps decide."""
     zone = programme.time_zone
     after = ReceiptState(receipt.member_id, receipt.revision, occurred_at=receipt.occurred_at)
-    # A till's clock may be ahead; what it sold can be spent at once all the same.
-    after.begins_at = sold_at = min(receipt.occurred_at, receipt.received_at)
-    after.year = programme.ladder.period(after.local_day(receipt.occurred_at, zone))
+    day = after.local_day(receipt.occurred_at, zone)
+    after.year = programme.ladder.period(day)
     after.store_id = receipt.store_id
     if after.member_id is not None and settlement.version is not None:
         after.desired = settlement.points
         after.qualifying_minor = settlement.qualifying_minor
         after.version, after.counts = settlement.version, settlement.counts
-        if receipt.revision > 1:
-            after.returns = settle.came_back(receipt.lines, settlement.version)
-        if settlement.version.pending is not None:
-            after.begins_at = settlement.version.pending.begins_at(
-                after.local_day(receipt.occurred_at, zone),
-                zone,
-                sold_at=sold_at,
-                complete=receipt.fulfilment == "complete",
-            )
+    after.begins_at = settle.begins_at(receipt, after.version, day, zone)
     return after
 
 
-def _judge(before: ReceiptState, after: ReceiptState) -> None:
-    """Let a receipt wait for the staff, or be what they decided on it."""
+def _judge(
+    programme: Programme,
+    event: ReceiptEvent,
+    net: Settlement,
+    *,
+    before: ReceiptState,
+    after: ReceiptState,
+) -> Settlement:
+    """Let a receipt wait for the staff, or be what they decided on it; return what it is worth.
+
+    That is more than ``net`` where points stay that had begun when goods came back.
+    """
+    receipt = event.data
+    if before.approval == "rejected":
+        after.approval, after.desired, after.counts = before.approval, 0, ()
+        return net
     if before.approval == "approved" and before.approved_at and after.begins_at:
         after.approval, after.approved_at = before.approval, before.approved_at
         after.begins_at = max(after.begins_at, before.approved_at)
-    elif before.approval == "rejected":
-        after.approval, after.desired, after.counts = before.approval, 0, ()
-    elif after.version and after.version.pending:
-        above = after.version.pending.approval_above
-        if above is not None and after.desired > above:
-            after.approval, after.due_at, after.begins_at = "waiting", after.begins_at, NEVER
+    version, begins_at = after.version, after.begins_at
+    if version is None or begins_at is None:
+        return net
+    worth = settle.keep(net, receipt, programme, begins_at)
+    after.desired = worth.points
+    above = version.pending.approval_above if version.pending else None
+    if after.approval is None and above is not None and after.desired > above:
+        # Until somebody has decided nothing has begun, so that all that came back is taken.
+        after.approval, after.due_at, after.begins_at = "waiting", begins_at, NEVER
+        after.desired = net.points
+        return net
+    return worth
+
+
+def _came_back(
+    programme: Programme, receipt: ReceiptRevision, net: Settlement, after: ReceiptState
+) -> Returns:
+    """Return what came off what a receipt counts; points that stay, or never were, did not."""
+    found = settle.came_back(receipt, net, programme)
+    if not found or after.version is None or after.begins_at is None:
+        return found
+    if after.approval == "rejected":
+        return without_points(found, EVER)
+    since = settle.stays_from(receipt, after.version, after.begins_at)
+    return found if since is None else without_points(found, since)
 
 
 def _alone(state: ReceiptState) -> Grant:

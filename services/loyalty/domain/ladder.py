@@ -8,24 +8,51 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from services.loyalty.domain.terms import midnight
 
-Measure = Literal["spend", "visits"]
+Measure = Literal["spend", "visits", "points"]
 Downgrade = Literal["none", "one_step", "rederive"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+EVER = datetime.min.replace(tzinfo=UTC)
 
-Returns = tuple[tuple[datetime, int], ...]
-"""What came off the qualifying amount of a receipt: when and how much, by time."""
+
+class Return(NamedTuple):
+    """What came off a receipt at one time."""
+
+    at: datetime
+    minor: int
+    """Of its qualifying amount."""
+    points: int = 0
+    """Of what it is worth without caps; 0 where the points stay."""
+
+
+Returns = tuple[Return, ...]
+"""By time."""
+
+
+class Counting(Protocol):
+    """What a receipt counts."""
+
+    qualifying_minor: int
+    """Net."""
+    desired: int
+    """What it is worth without caps."""
+    returns: Returns
+    """What came off that since the sale."""
+    year: int
+    """The period in which it counts."""
+    occurred_at: datetime | None
+    """None where that is not known: it counts from the beginning of its period on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """A tier and what carries it: minor units or visits in one window."""
+    """A tier and what carries it: minor units, visits or points in one window."""
 
     name: str
     threshold: int
@@ -58,6 +85,7 @@ class Ladder:
 
     thresholds: tuple[int, ...] = field(init=False, compare=False)
     by_visits: bool = field(init=False, compare=False)
+    by_points: bool = field(init=False, compare=False)
     rolling: bool = field(init=False, compare=False)
     width: int = field(init=False, compare=False)
     """Periods whose sums count together."""
@@ -72,6 +100,7 @@ class Ladder:
         put = object.__setattr__
         put(self, "thresholds", tuple(tier.threshold for tier in self.tiers))
         put(self, "by_visits", self.policy.measure == "visits")
+        put(self, "by_points", self.policy.measure == "points")
         put(self, "rolling", months is not None)
         # Of a rolling window: the month that it is, and as many before.
         put(self, "width", 1 if months is None else months + 1)
@@ -114,12 +143,23 @@ class Ladder:
         """Return the last day of which some part lies before an instant."""
         return (until - timedelta(microseconds=1)).astimezone(self.zone).date()
 
-    def counted(self, qualifying: int, returns: Returns) -> tuple[int, int]:
-        """Return how much a receipt counts, and how much more before goods came back."""
-        back = sum([amount for _, amount in returns]) if returns else 0
+    def counted(self, fact: Counting) -> tuple[int, int]:
+        """Return how much a receipt counts, and at most how much more before goods came back."""
+        net = fact.qualifying_minor
         if self.by_visits:
-            return (1, 0) if qualifying else (0, 1 if back else 0)
-        return qualifying, back
+            net = 1 if net else 0
+        elif self.by_points:
+            net = fact.desired
+        return net, sum([max(0, one) for _, one in self.gone(fact)]) if fact.returns else 0
+
+    def gone(self, fact: Counting) -> Sequence[tuple[datetime, int]]:
+        """Return when a receipt began to count how much less; a visit ends as a whole."""
+        if self.by_points:
+            return [(one.at, one.points) for one in fact.returns if one.points]
+        found = [(one.at, one.minor) for one in fact.returns if one.minor]
+        if self.by_visits:
+            return [(at, 1) for at, _ in found[-1:]] if not fact.qualifying_minor else []
+        return found
 
     def window(self, sums: Mapping[int, int], end: int) -> int:
         """Return what counts together in the window that ends with a period."""
@@ -168,21 +208,32 @@ class Ladder:
         return [period, *(end for end in last if end < period)]
 
 
-def merged(returns: Iterable[tuple[datetime, int]]) -> Returns:
+def merged(
+    amounts: Iterable[tuple[datetime, int]], points: Iterable[tuple[datetime, int]] = ()
+) -> Returns:
     """Return what came off by time, once for each."""
-    at: dict[datetime, int] = {}
-    for time, amount in returns:
-        if amount:
-            at[time.astimezone(UTC)] = at.get(time.astimezone(UTC), 0) + amount
-    return tuple(sorted(at.items()))
+    at: dict[datetime, tuple[int, int]] = {}
+    for time, amount in amounts:
+        known = at.get(time.astimezone(UTC), (0, 0))
+        at[time.astimezone(UTC)] = known[0] + amount, known[1]
+    for time, number in points:
+        known = at.get(time.astimezone(UTC), (0, 0))
+        at[time.astimezone(UTC)] = known[0], known[1] + number
+    return tuple(Return(time, *gone) for time, gone in sorted(at.items()) if any(gone))
+
+
+def without_points(returns: Returns, since: datetime) -> Returns:
+    """Return what came off, but no points at ``since`` or later: these stay, or never were."""
+    left = [one if one.at < since else one._replace(points=0) for one in returns]
+    return tuple(one for one in left if one.minor or one.points)
 
 
 def write_returns(returns: Returns) -> str:
-    """Return as JSON: pairs of microseconds since 1970 and an amount."""
-    pairs = [f"[{(at - _EPOCH) // _MICROSECOND},{amount}]" for at, amount in returns]
-    return f"[{','.join(pairs)}]"
+    """Return as JSON: microseconds since 1970, an amount and points of each."""
+    items = [f"[{(one.at - _EPOCH) // _MICROSECOND},{one.minor},{one.points}]" for one in returns]
+    return f"[{','.join(items)}]"
 
 
-def read_returns(pairs: Iterable[Sequence[int]]) -> Returns:
-    """Return what ``write_returns`` wrote, read from its JSON."""
-    return tuple((_EPOCH + at * _MICROSECOND, amount) for at, amount in pairs)
+def read_returns(items: Iterable[Sequence[int]]) -> Returns:
+    """Return what ``write_returns`` wrote, read from its JSON; once it wrote no points."""
+    return tuple(Return(_EPOCH + at * _MICROSECOND, *gone) for at, *gone in items)

@@ -17,6 +17,7 @@ from services.loyalty.domain.rewards import Reward
 from services.loyalty.domain.terms import Expiry, Pending
 
 Shortfall = Literal["debt", "down_to_zero"]
+Taken = Literal["all", "pending_only"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ class Version:
     shortfall: Shortfall = "debt"
     """What becomes of points that were taken and turn out not to be there: a debt of the member,
     or a loss of the programme, which leaves the member with nothing."""
+    returns_take: Taken = "all"
+    """Which points of goods that come back are taken: those that have begun, too, or not."""
     expiry_notice_days: int = 0
     """How long before their end a member is told that points end; 0 for never."""
     challenges: tuple[Challenge, ...] = ()

@@ -1,6 +1,7 @@
 """What of a receipt decides its points, and what of an event that took it to a revision."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -41,6 +42,11 @@ class LineReturn(Protocol):
     @property
     def at(self) -> datetime:
         """When."""
+        ...
+
+    @property
+    def quantity_milli(self) -> int:
+        """Thousandths of the sales unit."""
         ...
 
     @property
@@ -102,6 +108,15 @@ class Receipt(Protocol):
         ...
 
 
+class RevisedReceipt(Receipt, Protocol):
+    """A receipt at its net state, with what came off its lines."""
+
+    @property
+    def lines(self) -> Sequence[RevisedLine]:
+        """Each at its net state, and what came off it."""
+        ...
+
+
 class Subject(Protocol):
     """Which receipt something is about."""
 
@@ -121,7 +136,7 @@ class Subject(Protocol):
         ...
 
 
-class ReceiptRevision(Receipt, Subject, Protocol):
+class ReceiptRevision(RevisedReceipt, Subject, Protocol):
     """A receipt's net state at one revision."""
 
     @property
@@ -150,6 +165,16 @@ class ReceiptRevision(Receipt, Subject, Protocol):
         ...
 
     @property
+    def fulfilled_at(self) -> datetime | None:
+        """When we heard that they had come; None for what was no order."""
+        ...
+
+    @property
+    def voided(self) -> bool:
+        """Whether it was undone as a mistake."""
+        ...
+
+    @property
     def total_minor(self) -> int:
         """Paid for what was kept."""
         ...
@@ -162,11 +187,6 @@ class ReceiptRevision(Receipt, Subject, Protocol):
     @property
     def hold_ids(self) -> tuple[UUID, ...]:
         """The holds on points that it captures."""
-        ...
-
-    @property
-    def lines(self) -> Sequence[RevisedLine]:
-        """Each at its net state, and what came off it."""
         ...
 
 
@@ -201,3 +221,59 @@ class ReceiptEvent(Occasion, Protocol):
     def data(self) -> ReceiptRevision:
         """The receipt as it now is."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line as it was once."""
+
+    line_no: int
+    sku: str
+    category: str | None
+    quantity_milli: int
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Receipt:
+    """A receipt as it was once."""
+
+    currency: str
+    occurred_at: datetime
+    clock_suspect: bool
+    store_id: str
+    sales_channel: str
+    identified_by: str | None
+    total_minor: int
+    lines: Sequence[Line]
+
+
+def before(receipt: RevisedReceipt, at: datetime) -> Receipt:
+    """Return a receipt as it was just before ``at``, by what came off its lines since then.
+
+    Corrections count from the sale on.
+    """
+    lines = [_before(line, at) for line in receipt.lines]
+    return _Receipt(
+        receipt.currency,
+        receipt.occurred_at,
+        receipt.clock_suspect,
+        receipt.store_id,
+        receipt.sales_channel,
+        receipt.identified_by,
+        sum(line.amount_minor for line in lines),
+        lines,
+    )
+
+
+def _before(line: RevisedLine, at: datetime) -> Line:
+    later = [one for one in line.returns if one.at >= at]
+    if not later:
+        return line
+    return _Line(
+        line.line_no,
+        line.sku,
+        line.category,
+        line.quantity_milli + sum(one.quantity_milli for one in later),
+        line.amount_minor + sum(one.amount_minor for one in later),
+    )

@@ -1,7 +1,8 @@
 """What a receipt at its net state is worth; a pure function of receipt and programme."""
 
-from collections.abc import Iterable
+from datetime import date, datetime
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from services.loyalty.domain import bonuses as rules
 from services.loyalty.domain import challenges
@@ -11,7 +12,13 @@ from services.loyalty.domain.facts import Facts
 from services.loyalty.domain.ladder import Returns, merged
 from services.loyalty.domain.lookups import Lookups
 from services.loyalty.domain.programme import Programme, Version
-from services.loyalty.domain.receipts import Line, Receipt, RevisedLine
+from services.loyalty.domain.receipts import (
+    Line,
+    Receipt,
+    ReceiptRevision,
+    RevisedReceipt,
+    before,
+)
 
 FIELDS_PER_LINE = 4
 """A settlement's ``lines`` is flat: line_no, amount_minor, rules (a mask of the version's), points;
@@ -89,17 +96,68 @@ def settle_by(version: Version, receipt: Receipt, programme: Programme) -> Settl
     return Settlement(total, qualifying, explained, version, counts)
 
 
-def came_back(lines: Iterable[RevisedLine], version: Version) -> Returns:
-    """Return what came off the lines that count for a tier."""
+def begins_at(
+    receipt: ReceiptRevision, version: Version | None, day: date, zone: ZoneInfo
+) -> datetime:
+    """Return from when on the points of a sale on ``day`` can be spent, if nobody has a say."""
+    # A till's clock may be ahead; what it sold can be spent at once all the same.
+    sold_at = min(receipt.occurred_at, receipt.received_at)
+    if version is None or version.pending is None:
+        return sold_at
+    complete = receipt.fulfilment == "complete"
+    return version.pending.begins_at(day, zone, sold_at=sold_at, complete=complete)
+
+
+def stays_from(receipt: ReceiptRevision, version: Version, begins_at: datetime) -> datetime | None:
+    """Return from when on what comes back takes no points; None where it always takes them.
+
+    Points that wait for goods are pending until these have come, whatever ``begins_at`` says.
+    """
+    if version.returns_take == "all" or receipt.voided:
+        return None
+    ordered = version.pending is not None and version.pending.fulfilment
+    return max(begins_at, receipt.fulfilled_at or begins_at) if ordered else begins_at
+
+
+def keep(
+    net: Settlement, receipt: ReceiptRevision, programme: Programme, begins_at: datetime
+) -> Settlement:
+    """Return what a receipt is worth with the points that had begun when goods came back, and stay.
+
+    ``net`` itself where there are none. What counts for tiers and challenges is net either way.
+    """
+    if net.version is None:
+        return net
+    since = stays_from(receipt, net.version, begins_at)
+    if since is None or not any(one.at >= since for line in receipt.lines for one in line.returns):
+        return net
+    was = settle_by(net.version, before(receipt, since), programme)
+    return net._replace(points=was.points, lines=was.lines)
+
+
+def came_back(receipt: RevisedReceipt, net: Settlement, programme: Programme) -> Returns:
+    """Return what came off what counts for a tier, by time: the amount, and the points.
+
+    The points are the difference between two settlements, before the return and after it.
+    """
+    version = net.version
+    times = sorted({one.at for line in receipt.lines for one in line.returns}, reverse=True)
+    if version is None or not times:
+        return ()
     lookups = version.lookups
-    return merged(
+    amounts = [
         (one.at, one.amount_minor)
-        for line in lines
-        if line.returns
-        and line.sku not in lookups.excluded_skus
-        and line.category not in lookups.excluded_categories
+        for line in receipt.lines
+        if line.returns and not lookups.excludes(line.sku, line.category)
         for one in line.returns
-    )
+    ]
+    points: list[tuple[datetime, int]] = []
+    after = net.points
+    for at in times:
+        worth = settle_by(version, before(receipt, at), programme).points
+        points.append((at, worth - after))
+        after = worth
+    return merged(amounts, points)
 
 
 def _refused(mask: int, lookups: Lookups, facts: Facts) -> tuple[int, int]:

@@ -10,8 +10,8 @@ from datetime import date, datetime
 from uuid import UUID
 
 from services.loyalty.domain.accounts import MemberState
-from services.loyalty.domain.ladder import Ladder
-from services.loyalty.domain.tiers import Counting, Standing
+from services.loyalty.domain.ladder import Counting, Ladder
+from services.loyalty.domain.tiers import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,12 @@ def count(ladder: Ladder, member: MemberState, before: Counting, after: Counting
     may have held another level meanwhile.
     """
     same_period, same_returns = before.year == after.year, before.returns == after.returns
-    if before.qualifying_minor == after.qualifying_minor and same_period and same_returns:
+    same = before.qualifying_minor == after.qualifying_minor and same_period and same_returns
+    if same and (not ladder.by_points or before.desired == after.desired):
         return False
     moved = ladder.rolling or bool(member.returned) or not same_returns
     for receipt, sign in ((before, -1), (after, 1)):
-        net, back = ladder.counted(receipt.qualifying_minor, receipt.returns)
+        net, back = ladder.counted(receipt)
         if net or back:
             level = ladder.level(member.spend.get(receipt.year, 0))
             member.count(receipt.year, sign * net, sign * back)

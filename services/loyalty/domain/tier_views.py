@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from services.loyalty.domain import tier_reviews
-from services.loyalty.domain.ladder import Ladder, Measure
+from services.loyalty.domain.ladder import Counting, Ladder, Measure
 from services.loyalty.domain.tier_reviews import ToStay
-from services.loyalty.domain.tiers import Counting, Standing
+from services.loyalty.domain.tiers import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def view(
     sums: dict[int, int] = {}
     by_year: dict[int, int] = {}
     for one in receipts:
-        net, _ = ladder.counted(one.qualifying_minor, one.returns)
+        net, _ = ladder.counted(one)
         sums[one.year] = sums.get(one.year, 0) + net
         year = ladder.first_day(one.year).year
         by_year[year] = by_year.get(year, 0) + one.qualifying_minor

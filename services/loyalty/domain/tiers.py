@@ -10,23 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, groupby
 from operator import itemgetter
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from services.loyalty.domain.accounts import MemberState
-from services.loyalty.domain.ladder import Ladder, Returns
-
-
-class Counting(Protocol):
-    """What a receipt counts."""
-
-    qualifying_minor: int
-    """Net."""
-    returns: Returns
-    """What came off that since the sale."""
-    year: int
-    """The period in which it counts."""
-    occurred_at: datetime | None
-    """None where that is not known: it counts from the beginning of its period on."""
+from services.loyalty.domain.ladder import Counting, Ladder
 
 
 class Move(NamedTuple):
@@ -101,18 +88,16 @@ def _period_of_grace(ladder: Ladder, as_of: datetime) -> int:
 
 
 def _moves(ladder: Ladder, fact: Counting, as_of: datetime) -> Iterator[Move]:
-    net, back = ladder.counted(fact.qualifying_minor, fact.returns)
+    net, _ = ladder.counted(fact)
+    gone = ladder.gone(fact)
     # A till's clock may be ahead: what it sold counts as soon as we know of it.
     at = min(fact.occurred_at, as_of) if fact.occurred_at else ladder.starts(fact.year)
-    if net or back:
-        yield Move(at, fact.year, net + back)
-    if not back:
-        return
-    # A visit ends with the return that leaves nothing.
-    for time, amount in fact.returns[-1:] if ladder.by_visits else fact.returns:
+    if net or gone:
+        yield Move(at, fact.year, net + sum(amount for _, amount in gone))
+    for time, amount in gone:
         # Without grace sums decide, and they have it already. A grace begins when its time comes.
         known = time if ladder.policy.grace_days else min(time, as_of)
-        yield Move(max(known, at), fact.year, -(1 if ladder.by_visits else amount))
+        yield Move(max(known, at), fact.year, -amount)
 
 
 def _course(

@@ -8,7 +8,7 @@ from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain import approvals
 from services.loyalty.domain.approvals import Decision, Verdict, Waiting
 from services.loyalty.domain.closing import Batch
-from services.loyalty.handlers import announce, books, challenges, earn
+from services.loyalty.handlers import announce, books, challenges, earn, tiers
 from services.loyalty.store import approvals as store
 from services.loyalty.store import ledger
 from shared.auth import Caller
@@ -53,6 +53,7 @@ async def decide(
     book = books.open_book(members, context, loaded)
     event = approvals.decide(book, receipt_id, verdict, now)
     gifts = await challenges.follow(tx, book, [event])
+    await tiers.review_moved(tx, book, now)
     closed = await books.write(tx, Batch(book, now, gifts=gifts))
     await store.append(tx, decision)
     await announce.on_ledger(tx, book, closed)

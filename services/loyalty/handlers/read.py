@@ -8,15 +8,18 @@ from typing import Any
 from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
-from services.loyalty.domain import drawing, tier_views, tiers
+from services.loyalty.domain import came_back, drawing, tier_views, tiers
 from services.loyalty.domain.accounts import gain
+from services.loyalty.domain.came_back import CameBack
 from services.loyalty.domain.explain import Explanation, Recorded, explain
+from services.loyalty.domain.fold import ReceiptState
 from services.loyalty.domain.lots import NEVER, Drawn, Lot
 from services.loyalty.domain.tier_views import TierView
 from services.loyalty.handlers import books, enrol
 from services.loyalty.store import lots, reads
 from services.loyalty.store import tiers as tier_store
 from shared.db import Tx
+from shared.errors import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,3 +152,15 @@ async def tier_changes(
     """Return a member's changes of tier as they were announced, newest first."""
     await enrol.get(tx, member_id)
     return await tier_store.list_changes(tx, member_id, before=before, limit=limit)
+
+
+async def receipt(
+    tx: Tx, member_id: UUID, receipt_id: UUID, context: LoyaltyContext
+) -> tuple[ReceiptState, Sequence[CameBack]]:
+    """Return a receipt of a member as it stands, and what came back of it; 404 for another's."""
+    await enrol.get(tx, member_id)
+    programme = await context.rules.follow(tx)
+    state = await reads.load_receipt(tx, receipt_id, programme)
+    if state is None or state.member_id != member_id:
+        raise Refused("not_found", "The member has no such receipt.", status=404)
+    return state, list(came_back.tell(state, programme))

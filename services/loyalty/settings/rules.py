@@ -5,7 +5,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from services.loyalty.domain.bonuses import PERCENT, Bonus, Hours
@@ -190,6 +197,16 @@ class RulesDocument(Document):
     referral: ReferralRule | None = None
     rewards: Annotated[tuple[RewardRule, ...], Field(max_length=REWARDS_MAX)] = ()
 
+    @field_validator("returns")
+    @classmethod
+    def _leave_what_was_pending(cls, rule: ReturnsRule, info: ValidationInfo) -> ReturnsRule:
+        pending: PendingRule | None = info.data.get("pending")
+        waits = pending is not None and (pending.days or pending.fulfilment)
+        if rule.take == "pending_only" and "pending" in info.data and not waits:
+            told = "take: pending_only needs pending points: pending with days or fulfilment"
+            raise wrong("returns", told)
+        return rule
+
     @model_validator(mode="after")
     def _each_reward_has_its_name(self) -> Self:
         names = [one.reward for one in self.rewards]
@@ -248,6 +265,7 @@ class RulesDocument(Document):
             caps=tuple(Cap(cap.rule, cap.title, cap.per, cap.points) for cap in self.caps),
             pending=self.pending.compiled() if self.pending else None,
             shortfall=self.returns.shortfall,
+            returns_take=self.returns.take,
             expiry_notice_days=self.expiry_notice_days,
             challenges=tuple(one.compiled() for one in self.challenges),
             birthday=self.birthday.compiled() if self.birthday else None,

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from services.loyalty.domain.programme import Shortfall
+from services.loyalty.domain.programme import Shortfall, Taken
 from services.loyalty.domain.terms import Expiry, Pending, Unit, Until
 from services.loyalty.settings.parts import Document, wrong
 
@@ -70,7 +70,9 @@ class PendingRule(Document):
 
 
 class ReturnsRule(Document):
-    """What happens where points that come back, or that late facts take, are spent already."""
+    """What goods that come back take, and what happens where points that are taken are spent."""
 
     shortfall: Shortfall = "debt"
     """The next points repay it, or the shop bears it and the member goes down to zero."""
+    take: Taken = "all"
+    """Whether goods that come back take all their points, or only while these are pending."""

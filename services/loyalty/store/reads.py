@@ -8,7 +8,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.loyalty.store.tables import account, entry
+from services.loyalty.domain import ladder
+from services.loyalty.domain.fold import ReceiptState
+from services.loyalty.domain.programme import Programme
+from services.loyalty.store.tables import account, entry, receipt
 from shared.db import Tx
 
 
@@ -43,6 +46,35 @@ async def list_entries(
         statement = statement.where(entry.c.version < before)
     rows = await tx.execute(statement.order_by(entry.c.version.desc()).limit(limit))
     return rows.all()
+
+
+_RECEIPT = [
+    receipt.c[name]
+    for name in (
+        "member_id", "revision", "posted", "qualifying_minor", "desired", "occurred_at",
+        "begins_at", "approval", "programme_version", "returns",
+    )
+]  # fmt: skip
+
+
+async def load_receipt(tx: Tx, receipt_id: UUID, programme: Programme) -> ReceiptState | None:
+    """Return a receipt as it stands, without locking it; None where nobody knows it."""
+    statement = sa.select(*_RECEIPT).where(receipt.c.receipt_id == receipt_id)
+    row = (await tx.execute(statement)).one_or_none()
+    if row is None:
+        return None
+    return ReceiptState(
+        member_id=row.member_id,
+        revision=row.revision,
+        posted=row.posted,
+        qualifying_minor=row.qualifying_minor,
+        desired=row.desired,
+        occurred_at=row.occurred_at,
+        begins_at=row.begins_at,
+        version=programme.by_name.get(row.programme_version),
+        returns=ladder.read_returns(row.returns) if row.returns else (),
+        approval=row.approval,
+    )
 
 
 @dataclass(frozen=True, slots=True)

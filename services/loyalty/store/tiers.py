@@ -52,6 +52,7 @@ async def load_counting(
             receipt.c.receipt_id,
             receipt.c.member_id,
             receipt.c.qualifying_minor,
+            receipt.c.desired,
             receipt.c.year,
             receipt.c.occurred_at,
             receipt.c.returns,
@@ -59,14 +60,18 @@ async def load_counting(
         .join(own, own.c.member_id == receipt.c.member_id)
         .where(
             receipt.c.year >= since,
-            (receipt.c.qualifying_minor > 0) | receipt.c.returns.is_not(None),
+            (receipt.c.qualifying_minor > 0)
+            | (receipt.c.desired > 0)
+            | receipt.c.returns.is_not(None),
         )
     )
     found: dict[UUID, dict[UUID, ReceiptState]] = {one: {} for one in member_ids}
-    for heir_id, receipt_id, member_id, qualifying_minor, year, occurred_at, returns in rows:
+    for heir_id, receipt_id, member_id, qualifying_minor, desired, *place, returns in rows:
+        year, occurred_at = place
         found[heir_id][receipt_id] = ReceiptState(
             member_id,
             qualifying_minor=qualifying_minor,
+            desired=desired,
             year=year,
             occurred_at=occurred_at,
             returns=read_returns(returns) if returns else (),

@@ -193,6 +193,10 @@ async def test_completing_an_order_is_a_change_of_its_own(
     assert outcome.changed
     (*_, (_, event)) = await published(db)
     assert event.data.fulfilment == "complete"
+    assert event.data.fulfilled_at == event.data.received_at  # the clock of these tests stands
+    await apply(as_return(return_body()))
+    (*_, (_, after)) = await published(db)
+    assert after.data.fulfilled_at == event.data.fulfilled_at
 
 
 async def test_repeat_of_a_sale_stays_a_repeat_after_a_correction(

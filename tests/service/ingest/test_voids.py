@@ -35,6 +35,7 @@ async def test_void_leaves_nothing_of_the_sale(db: Database, record: Record, app
     assert [(one.quantity_milli, one.amount_minor) for one in event.data.lines] == [(0, 0)]
     assert event.data.sold_total_minor == 111
     assert event.time.isoformat() == "2026-11-22T14:20:00+01:00"
+    assert event.data.voided
 
 
 async def test_void_again_gets_the_first_answer(db: Database, record: Record, apply: Apply) -> None:

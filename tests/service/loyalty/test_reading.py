@@ -4,10 +4,12 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from services.loyalty.domain.terms import Pending
 from shared.contracts.purchases import ReturnedLine
 from tests import builders
 from tests.builders import NOW
 from tests.service.loyalty.desk import Desk
+from tests.unit.loyalty import programmes
 
 
 async def enrolled(client: Any) -> UUID:
@@ -142,3 +144,37 @@ async def test_a_forged_cursor_is_refused(desk: Desk) -> None:
         answer = await client.get(f"/v1/members/{member_id}/entries", params={"cursor": "nope!"})
 
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor")
+
+
+async def test_a_receipt_tells_what_each_return_took_and_why_nothing(desk: Desk) -> None:
+    version = programmes.version(pending=Pending(7), returns_take="pending_only")
+    desk.under(programmes.small(version)).clock.advance(timedelta(days=30))
+    async with desk.client() as client:
+        member_id = await enrolled(client)
+        sold = sale(1, member_id, 1_000)
+        receipt_id = sold.data.receipt_id
+        early, late = (NOW + timedelta(days=after) for after in (2, 9))
+        back = [ReturnedLine(line_no=1, quantity_milli=0, amount_minor=300)]
+        first = builders.purchase_returned(sold.data, back, time=early)
+        await desk.apply(builders.purchase_returned(first.data, back, time=late))
+        shown = (await client.get(f"/v1/members/{member_id}/receipts/{receipt_id}")).json()
+        lot = (await client.get(f"/v1/members/{member_id}/lots")).json()["data"][0]
+        nobody = await client.get(f"/v1/members/{member_id}/receipts/{UUID(int=5)}")
+        other = (await client.post("/v1/members", json={})).json()["member_id"]
+        others = await client.get(f"/v1/members/{other}/receipts/{receipt_id}")
+
+    assert (shown["points"], shown["qualifying_minor"], shown["revision"]) == (70, 400, 3)
+    assert (lot["points"], shown["begins_at"]) == (70, "2026-11-27T05:00:00Z")
+    taken, stayed = shown["came_back"]
+    assert [(one["amount_minor"], one["points"]) for one in (taken, stayed)] == [
+        (300, 30),
+        (300, 0),
+    ]
+    assert taken["words"] == "Goods came back on 2026-11-22: 30 points less, before caps."
+    assert stayed["words"] == (
+        "Goods came back on 2026-11-29: their points had become available, "
+        "and the programme lets them stay."
+    )
+    assert {(one.status_code, one.json()["code"]) for one in (nobody, others)} == {
+        (404, "not_found")
+    }

@@ -126,6 +126,7 @@ class Ledger:
         approvals.decide(book, receipt_id, verdict, at)
         self.post(Batch(book, self.now, gifts=self.follow(book)))
         self.receipts = dict(book.receipts)
+        self.review(book)
 
     def change(self, *changes: SpendChange) -> None:
         """Post what becomes of holds."""

@@ -12,6 +12,7 @@ from services.loyalty.domain.programme import (
     Excluded,
     Programme,
     Shortfall,
+    Taken,
     Version,
     Worth,
 )
@@ -36,6 +37,7 @@ def version(
     shortfall: Shortfall = "debt",
     expiry: Expiry = _YEAR,
     expiry_notice_days: int = 0,
+    returns_take: Taken = "all",
 ) -> Version:
     """10 a dollar, fresh produce double, fuel nothing, and ``bonuses``; good for twelve months."""
     return Version(
@@ -58,10 +60,16 @@ def version(
         rewards=rewards,
         shortfall=shortfall,
         expiry_notice_days=expiry_notice_days,
+        returns_take=returns_take,
     )
 
 
-def small(*versions: Version, policy: TierPolicy | None = None) -> Programme:
+TIERS = (Tier("Silver", 10_000), Tier("Gold", 30_000))
+
+
+def small(
+    *versions: Version, policy: TierPolicy | None = None, tiers: tuple[Tier, ...] = TIERS
+) -> Programme:
     """Two tiers, at 100 and 300 dollars a year."""
     known = versions or (version(),)
     return Programme(
@@ -71,7 +79,7 @@ def small(*versions: Version, policy: TierPolicy | None = None) -> Programme:
         minor_digits=2,
         time_zone=ZoneInfo("America/New_York"),
         worth=Worth(1000, 100),
-        tiers=(Tier("Silver", 10_000), Tier("Gold", 30_000)),
+        tiers=tiers,
         versions=known,
         by_name={one.version: one for one in known},
         tier_policy=policy or TierPolicy(),

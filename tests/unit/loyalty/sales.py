@@ -34,9 +34,12 @@ class Sold:
     back: tuple[tuple[str, int], ...] = ()
 
     def state(self, ladder: Ladder) -> ReceiptState:
-        returns = merged((day(on), amount) for on, amount in self.back)
+        """Return it at its net state; each minor unit is worth a point."""
+        back = [(day(on), amount) for on, amount in self.back]
+        returns, net = merged(back, back), self.amount - sum(amount for _, amount in back)
         return ReceiptState(
-            qualifying_minor=self.amount - sum(amount for _, amount in returns),
+            qualifying_minor=net,
+            desired=net,
             year=ladder.period_at(day(self.on)),
             occurred_at=day(self.on),
             returns=returns,

@@ -1,5 +1,6 @@
 """Receipts that wait for the staff: given what was decided, the order of the rest is all one."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, get_args
 
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from services.loyalty.domain.approvals import Verdict
 from services.loyalty.domain.challenges import Challenge
+from services.loyalty.domain.programme import Taken
 from services.loyalty.domain.terms import Expiry, Pending
 from tests import builders
 from tests.unit.loyalty import programmes
@@ -35,9 +37,10 @@ def test_revisions_before_and_after_a_decision_come_in_any_order(data: st.DataOb
     pending = Pending(days_too, ordered, approval_above=data.draw(st.sampled_from([0, 1_000])))
     capped = data.draw(st.booleans())
     expiry = data.draw(st.sampled_from([Expiry(12), Expiry(1), Expiry(inactive_months=2)]))
-    programme = programmes.small(
-        programmes.version(since=BEGAN, pending=pending, caps=CAPS if capped else (), expiry=expiry)
-    )
+    stays = data.draw(st.booleans())
+    version = programmes.version(since=BEGAN, pending=pending, caps=CAPS if capped else ())
+    taken: Taken = "pending_only" if stays else "all"
+    programme = programmes.small(replace(version, expiry=expiry, returns_take=taken))
     known = data.draw(
         st.lists(
             histories(crowded if capped else days, naming=not capped),
@@ -57,7 +60,8 @@ def test_revisions_before_and_after_a_decision_come_in_any_order(data: st.DataOb
         state = any_order.receipts.get(event.data.receipt_id)
         if state and state.approval == "waiting" and data.draw(st.booleans()):
             verdict = data.draw(st.sampled_from(get_args(Verdict)))
-            at = builders.NOW + timedelta(days=data.draw(st.integers(0, 99)))
+            # After the last goods came back that can have been heard of.
+            at = builders.NOW + timedelta(days=data.draw(st.integers(60, 99)))
             any_order.decide(event.data.receipt_id, verdict, at)
             decided[event.data.receipt_id] = verdict, at
     for event in events:

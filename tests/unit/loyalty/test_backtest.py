@@ -12,6 +12,7 @@ from services.loyalty.domain.backtest import Backtest, Difference
 from services.loyalty.domain.bonuses import Bonus
 from services.loyalty.domain.caps import Cap
 from services.loyalty.domain.programme import Programme, Version
+from services.loyalty.domain.terms import Pending
 from shared.contracts.purchases import ReturnedLine
 from tests import builders
 from tests.builders import NOW
@@ -66,17 +67,22 @@ def counted(events: list[Any], draft: Version = DRAFT) -> Backtest:
 def booked(programme: Programme, events: list[Any]) -> dict[UUID, int]:
     ledger = Ledger(programme)
     ledger.apply(events)
-    return {key: state.available for key, state in ledger.members.items()}
+    return {key: one.available + one.pending for key, one in ledger.members.items()}
 
 
+STAYS = replace(DRAFT, caps=(), pending=Pending(1), returns_take="pending_only")
+"""Goods come back a day after the sale, when the points of most have begun."""
+
+
+@pytest.mark.parametrize("draft", [DRAFT, STAYS], ids=["capped", "stays"])
 @pytest.mark.parametrize("seed", range(5))
-def test_both_sides_are_what_the_ledger_would_have(seed: int) -> None:
+def test_both_sides_are_what_the_ledger_would_have(seed: int, draft: Version) -> None:
     events = history(random.Random(seed))
     before = booked(programmes.small(CURRENT), events)
-    after = booked(programmes.small(DRAFT), events)
+    after = booked(programmes.small(draft), events)
     changes = {key: after[key] - before[key] for key in before}
 
-    outcome = counted(events).outcome()
+    outcome = counted(events, draft).outcome()
 
     assert (outcome.before, outcome.after) == (sum(before.values()), sum(after.values()))
     assert outcome.members == len(before) == 4

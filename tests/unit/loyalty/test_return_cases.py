@@ -48,7 +48,7 @@ def assert_worth(ledger: Ledger, case: Case) -> None:
     held: dict[Any, int] = {}
     for state in ledger.receipts.values():
         held[state.member_id] = held.get(state.member_id, 0) + state.posted
-    balances = {key: state.available for key, state in ledger.members.items()}
+    balances = {key: one.available + one.pending for key, one in ledger.members.items()}
     assert balances == {**dict.fromkeys(balances, 0), **held}
     lots: Sequence[Any] = sorted(lot.points for lot, _ in ledger.lots.values())
     assert lots == sorted(points for points in worth.values() if points)

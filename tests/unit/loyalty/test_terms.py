@@ -8,7 +8,7 @@ import pytest
 
 from services.loyalty.domain.lots import NEVER
 from services.loyalty.domain.terms import Expiry, Pending, ends_at
-from services.loyalty.settings.rules import RulesDocument
+from services.loyalty.settings.rules import RulesDocument, check
 from tests import builders
 from tests.unit.loyalty import programmes
 from tests.unit.loyalty.books import Ledger
@@ -86,6 +86,18 @@ def test_the_document_says_what_points_wait_for() -> None:
 def test_a_document_that_says_nothing_or_two_things_is_refused(wrong: Any) -> None:
     with pytest.raises(ValueError, match=r"expiry|pending"):
         document(**wrong)
+
+
+@pytest.mark.parametrize("pending", [{}, {"pending": {"approval_above": 5}}, {"pending": None}])
+def test_points_cannot_stay_that_never_wait(pending: Any) -> None:
+    rules = {**document().model_dump(mode="json"), "returns": {"take": "pending_only"}, **pending}
+
+    [finding] = check(rules, ())
+
+    told = "take: pending_only needs pending points: pending with days or fulfilment"
+    assert (finding.path, finding.message) == ("returns", told)
+    assert check({**rules, "pending": {"days": 3}}, ()) == []
+    assert check({**rules, "pending": {"fulfilment": True}}, ()) == []
 
 
 def document(**changes: Any) -> RulesDocument:
