@@ -36,10 +36,15 @@ def draw(
     """Return what has become of all lots of a member at ``as_of``.
 
     ``visits`` are the times of the receipts that gave points. Whether a shortfall is owed or lost
-    is decided by the rules in force when the points were taken, whenever it shows.
+    is decided by the rules in force when the points were taken, whenever it shows. What came with
+    a merge was owed by those rules already, and stays so.
     """
     ending = with_ends(known, spends, visits, programme.time_zone)
-    takes = [spend.take(forgiven=programme.forgives(spend.at)) for spend in spends if spend.taken]
+    takes = [
+        one.take(forgiven=not one.is_debt and programme.forgives(one.at))
+        for one in spends
+        if one.taken
+    ]
     return Drawing({lot.lot_id: lot for lot in ending}, *lots.draw(ending, takes, as_of))
 
 

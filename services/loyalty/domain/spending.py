@@ -74,6 +74,11 @@ class Spend:
         return self.identified_by not in {ADJUSTMENT, MERGE}
 
     @property
+    def is_debt(self) -> bool:
+        """Whether it is what a member owed who was merged."""
+        return self.identified_by == MERGE
+
+    @property
     def is_activity(self) -> bool:
         """Whether the member did something, and it stands."""
         return self.taken > 0 and self.is_hold

@@ -21,6 +21,7 @@ from shared.db import run_unit
 from tests import builders
 from tests.service.loyalty.desk import Desk
 from tests.service.loyalty.merging import Office
+from tests.unit.loyalty import programmes
 
 
 @pytest_asyncio.fixture(name="office")
@@ -108,6 +109,26 @@ async def test_a_late_sale_and_return_of_the_merged_member_move_the_difference(
     )
 
     assert await office.has(ann, ben) == [(0, 0, 0, 0), (0, 0, 0, 300)]
+
+
+async def test_a_debt_stays_one_where_later_rules_would_forgive_it(office: Office) -> None:
+    later = builders.NOW + timedelta(days=1)
+    forgiving = programmes.version("v2", since=later, shortfall="down_to_zero")
+    office.desk.under(programmes.small(programmes.version(), forgiving))
+    ann, ben = await office.enrol(), await office.enrol()
+    sold = await office.earn(ann, 500)
+    await office.spend(ann, 500)
+    await office.desk.apply(builders.purchase_returned(sold.data))
+    office.desk.clock.advance(timedelta(days=2))
+
+    await office.merged(ann, ben)
+
+    assert await office.has(ann, ben) == [(0, 0, 0, 0), (0, 0, 0, 500)]
+    await office.earn(ben, 200, occurred_at=later + timedelta(days=1))
+    assert await office.has(ben) == [(0, 0, 0, 300)]
+    assert {row.lost for row in await office.desk.rows(tables.account)} == {0}
+    assert (await office.unmerge(ann)).status_code == 200
+    assert await office.has(ann, ben) == [(0, 0, 0, 500), (200, 0, 0, 0)]
 
 
 async def test_a_return_that_ingest_gives_to_who_took_over_takes_from_them(office: Office) -> None:

@@ -75,18 +75,19 @@ class Model:
         mine = [one for one in self.worth.values() if one.owner == member]
         points = [Point(one.begins, one.ends) for one in mine for _ in range(one.points)]
         takes = [one for one in self.taken.values() if one.owner == member]
-        wanted = [one.at for one in takes for _ in range(one.takes)]
+        # When, and whether what lacks of it is owed.
+        wanted = [(one.at, one.at < self.forgiving) for one in takes for _ in range(one.takes)]
         if member in self.merged:
             source, since = self.merged[member]
             left, lacking = self.draw(source, since)
             passed = [one for one in left if not one.spent and one.ends > since]
             points += [Point(max(one.begins, since), one.ends) for one in passed]
-            wanted += [since] * lacking
-        owed: list[datetime] = []
-        for moment in sorted({*wanted, *(point.begins for point in points)}):
+            wanted += [(since, True)] * lacking  # a debt stays one, whoever has it
+        owed: list[tuple[datetime, bool]] = []
+        for moment in sorted({when for when, _ in wanted} | {point.begins for point in points}):
             if moment > now:
                 break
-            owed += [when for when in wanted if when == moment]
+            owed += [one for one in wanted if one[0] == moment]
             usable = sorted(
                 (one for one in points if one.can_be_spent(moment)),
                 key=lambda point: (point.ends, point.begins),
@@ -94,7 +95,7 @@ class Model:
             for point in usable[: len(owed)]:
                 point.spent = True
             del owed[: len(usable)]
-            owed = [when for when in owed if when < moment or when < self.forgiving]
+            owed = [(when, stays) for when, stays in owed if stays]
         return points, len(owed)
 
     def hear(self, receipt: Receipt, worth: Worth) -> None:
