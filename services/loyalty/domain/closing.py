@@ -119,7 +119,7 @@ class Batch:
 
         Not one whose new lot begins after everything that was ever drawn, as in-order sales do:
         what was drawn before cannot have come from it. With one who was merged, who took over.
-        A lot that has ended when its sale is heard of is drawn at once, lest it shows until a sweep.
+        A lot that has ended when its sale is heard of is drawn at once, lest it shows as available.
         """
         members = self.book.members
         wanted = {*also, *(spend.after.member_id for spend in self.spends if spend.draws)}
