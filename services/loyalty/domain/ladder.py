@@ -107,6 +107,11 @@ class Ladder:
         put(self, "kept", 1 if months is None else 0)
         put(self, "cycle", 1 if months is None else months)
 
+    @property
+    def counted_by(self) -> str:
+        """Return measure and period of all sums, such as ``spend by year``."""
+        return f"{self.policy.measure} by {'month' if self.rolling else 'year'}"
+
     def name(self, level: int) -> str | None:
         """Return the tier's name."""
         return self.tiers[level - 1].name if level else None

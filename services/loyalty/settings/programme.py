@@ -10,7 +10,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from services.loyalty.domain.challenges import Challenge, reshaped
-from services.loyalty.domain.ladder import Tier, TierPolicy
+from services.loyalty.domain.ladder import Measure, Tier, TierPolicy
 from services.loyalty.domain.programme import Programme, Worth
 from services.loyalty.settings.parts import Document, Title
 from services.loyalty.settings.rewards import unknown_tiers
@@ -25,7 +25,7 @@ class TierDocument(Document):
     threshold_minor: int | None = Field(default=None, ge=1)
     """In minor units, where spend is measured."""
     threshold: int | None = Field(default=None, ge=1)
-    """Where it is visits."""
+    """Where it is visits or points."""
 
     @property
     def carries(self) -> int:
@@ -42,7 +42,7 @@ class RollingWindow(Document):
 class TierPolicyDocument(Document):
     """How tiers are counted, and how they are lost; the defaults are what every field's is."""
 
-    measure: Literal["spend", "visits"] = "spend"
+    measure: Measure = "spend"
     window: Literal["calendar_year"] | RollingWindow = "calendar_year"
     """What a calendar year carries lasts to the end of the next."""
     downgrade: Literal["none", "one_step", "rederive"] = "rederive"

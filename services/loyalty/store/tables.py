@@ -243,7 +243,8 @@ receipt = sa.Table(
 ``desired`` is what it would be worth if nothing were capped, ``counts`` what it adds to each
 challenge of its version, null where to none. ``year`` is the period in which it
 counts for a tier, as in ``qualifying_spend``. ``returns`` is null where nothing that counts came
-back; else when how much did, so that ``qualifying_minor`` and its sum are what was sold.
+back; else when how much did, and how many points that took, so that ``qualifying_minor`` and
+``desired`` with their sums are what was sold.
 ``approval`` is null for one that need not wait for the staff; what was decided is in ``approval``
 as well, the table. ``due_at`` says when points would begin that wait.
 """
@@ -267,8 +268,8 @@ qualifying_spend = sa.Table(
 """What counts towards a tier, by period of the programme's time zone: net, and what came back.
 
 ``year`` is the calendar year or, where the window rolls, the month as months since the year 0. The
-amounts are minor units or visits, as the programme measures. All is a sum over ``receipt``, with
-that of the members who were merged into this one, which they keep as well.
+amounts are minor units, visits or points, as ``tier_counting`` says. All is a sum over ``receipt``,
+with that of the members who were merged into this one, which they keep as well.
 """
 
 tier_change = sa.Table(

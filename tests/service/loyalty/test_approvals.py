@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from services.loyalty.domain.caps import Cap
+from services.loyalty.domain.ladder import Tier, TierPolicy
 from services.loyalty.domain.terms import Pending
 from services.loyalty.handlers import approvals
 from services.loyalty.store import tables
@@ -221,6 +222,28 @@ async def test_what_is_rejected_leaves_the_day_to_others(office: Office) -> None
         await office.decide(large, "reject", by=clerk)
 
     assert await office.has() == (900, 0, 0)
+
+
+async def test_what_is_rejected_carries_no_tier_by_points(office: Office) -> None:
+    tiers, policy = (Tier("Silver", 1_500),), TierPolicy(measure="points")
+    capped = programmes.version(pending=ABOVE, caps=(DAILY,))
+    office.desk.under(programmes.small(capped, policy=policy, tiers=tiers))
+    large = await office.sell(1_400, 1)
+    async with office.desk.client("staff") as clerk:
+        path = f"/v1/members/{office.member_id}"
+        await office.sell(900, 2)  # of which the day's cap leaves 600
+        before = (await clerk.get(f"{path}/balance")).json()["tier"]
+        await office.decide(large, "reject", by=clerk)
+        after = (await clerk.get(f"{path}/balance")).json()["tier"]
+        told = (await clerk.get(f"{path}/tiers")).json()["data"]
+
+    assert (before["name"], after["name"]) == ("Silver", None)
+    to_next = after["to_next"]
+    assert (to_next["measure"], to_next["missing"], to_next["spend_minor"]) == ("points", 600, None)
+    assert [one["reason"] for one in told] == [
+        "Best points of 2025 and 2026: 900 points.",
+        "Best points of 2025 and 2026: 2300 points.",
+    ]
 
 
 async def test_what_is_approved_moves_with_its_receipt(office: Office) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.loyalty.domain.bonuses import Bonus
 from services.loyalty.domain.caps import Cap
 from services.loyalty.domain.postings import Move, Posting
 from services.loyalty.domain.programme import Programme, Shortfall, Taken
@@ -318,6 +319,24 @@ def test_what_stays_is_told_by_the_lines_that_it_is_for_and_counts_for_no_tier()
     [posting] = ledger.postings
     assert (posting.points, posting.change.settlement.lines[1::4]) == (1_500, [15_000])
     assert ledger.outcome()["tiers"] == {builders.MEMBER: None}
+
+
+def test_a_return_knows_the_points_that_it_took_of_the_receipt_alone() -> None:
+    """A bonus that the rest is too small for goes with it; caps have no say."""
+    visit = Bonus("visit", "A visit", points_per_receipt=50, minimum_spend_minor=1_000)
+    cap = Cap("each", "At most 40 points a receipt", "receipt", 40)
+    ledger = Ledger(programmes.small(programmes.version(bonuses=(visit,), caps=(cap,))))
+    bread = [builders.line(category="BREAD", amount_minor=1_990)]
+    net: Any = builders.purchase_recorded(lines=bread).data
+    for days_later, amount in ((3, 33), (5, 33), (4, 1_000)):
+        at = builders.NOW + timedelta(days=days_later)
+        net = builders.purchase_returned(net, [returned(1, amount)], time=at).data
+
+    ledger.apply([builders.purchase_returned(net, [returned(1, 0)])])
+
+    [state] = ledger.receipts.values()
+    assert (state.desired, state.posted) == (92, 40)
+    assert [(one.minor, one.points) for one in state.returns] == [(33, 4), (1_000, 150), (33, 3)]
 
 
 @given(st.data())

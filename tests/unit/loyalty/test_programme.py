@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from services.loyalty.domain import settle
-from services.loyalty.domain.ladder import TierPolicy
+from services.loyalty.domain.ladder import Tier, TierPolicy
 from services.loyalty.settings import programme
 from shared.errors import Malformed
 from tests import builders
@@ -98,6 +98,14 @@ def test_a_tier_policy_may_be_left_out_in_part_or_whole(tmp_path: Path) -> None:
 
     assert rolling.tier_policy == TierPolicy(rolling_months=12, grace_days=30)
     assert programmes.demo().tier_policy == TierPolicy()
+
+
+def test_tiers_by_points_have_a_threshold_in_points(tmp_path: Path) -> None:
+    tiers = [{"name": "Silver", "threshold": 5_000}, {"name": "Gold", "threshold": 9_000}]
+    known = programme.load(changed(tmp_path, tier_policy={"measure": "points"}, tiers=tiers))
+
+    assert known.tiers == (Tier("Silver", 5_000), Tier("Gold", 9_000))
+    assert known.ladder.counted_by == "points by year"
 
 
 def test_a_category_cannot_have_a_bonus_and_be_excluded(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import hypothesis.strategies as st
 from hypothesis import given
 
 from services.loyalty.domain import tiers
+from services.loyalty.domain.caps import Cap
 from services.loyalty.domain.fold import ReceiptState
 from services.loyalty.domain.ladder import Ladder, Tier, TierPolicy
 from services.loyalty.domain.tiers import Standing
@@ -43,6 +44,8 @@ POLICIES = [
     TierPolicy(rolling_months=3, grace_days=45, downgrade="none"),
     TierPolicy(grace_days=366),
     TierPolicy(measure="visits", rolling_months=2, grace_days=5, notice_days=30),
+    TierPolicy(measure="points"),
+    TierPolicy(measure="points", rolling_months=3, grace_days=45),
 ]
 EPOCH = day("2025-01-01")
 SPAN_DAYS = 900
@@ -67,7 +70,7 @@ def carried(ladder: Ladder, facts: Sequence[ReceiptState], at: datetime) -> int:
         assert one.occurred_at is not None
         if one.occurred_at > at:
             continue
-        left = one.qualifying_minor + sum(amount for when, amount in one.returns if when > at)
+        left = one.qualifying_minor + sum(back.minor for back in one.returns if back.at > at)
         sums[one.year] = sums.get(one.year, 0) + (min(1, left) if ladder.by_visits else left)
     now, best = ladder.period_at(at), 0
     for end in range(min(sums, default=now), now + 1):
@@ -86,13 +89,18 @@ SMALL = (Tier("Silver", 2), Tier("Gold", 4))
 """In visits, so that a few do."""
 
 
+BY_POINTS = (Tier("Silver", 1_000), Tier("Gold", 3_000))
+CAPS = (Cap("monthly", "At most 900 points a month", "month", 900),)
+"""Which keep points from a member, and count all the same."""
+
+
 @given(st.lists(sold(), max_size=12), st.sampled_from(POLICIES), st.integers(0, SPAN_DAYS + 800))
 def test_a_tier_is_what_was_carried_at_any_time_within_the_grace(
     sales: list[Sold], policy: TierPolicy, days: int
 ) -> None:
     ladder = Ladder(SMALL if policy.measure == "visits" else TIERS, policy, ZONE)
     facts = [one.state(ladder) for one in sales]
-    times = {day(one.on) for one in sales} | {at for one in facts for at, _ in one.returns}
+    times = {day(one.on) for one in sales} | {back.at for one in facts for back in one.returns}
     as_of = max([EPOCH + timedelta(days=days), *times])
     began = ladder.later(as_of, -policy.grace_days)
 
@@ -144,6 +152,9 @@ def test_any_order_duplication_and_batching_gives_the_same_standing(
     programme = programmes.small(programmes.version(since=EPOCH - timedelta(days=9)), policy=policy)
     if policy.measure == "visits":
         programme = replace(programme, tiers=SMALL)
+    if policy.measure == "points":
+        capped = programmes.version(since=EPOCH - timedelta(days=9), caps=CAPS)
+        programme = programmes.small(capped, policy=policy, tiers=BY_POINTS)
     histories = events(sales, movers)
     flat = [event for history in histories for event in history]
     shuffled = flat + chance.choices(flat, k=3)
