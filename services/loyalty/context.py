@@ -13,6 +13,7 @@ from services.loyalty.domain.programme import Programme, Version
 from services.loyalty.settings import LoyaltySettings
 from services.loyalty.settings import rules as documents
 from services.loyalty.store import programmes as store
+from services.loyalty.store import tier_counting
 from shared import log
 from shared.auth.failures import Failures
 from shared.db import Database, Tx
@@ -73,12 +74,14 @@ class Rules:
         Reads in ``tx``, at most every ``REFRESH_S`` unless it has to be ``at_once``. Whoever
         settles receipts calls this first, and ``check_fresh`` once everything is locked: a list
         that can not be read ends the transaction, and with it the batch. Raises ``Unavailable``
-        for a version that this process can not read.
+        for a version that this process can not read, and where tiers are counted otherwise.
         """
         # From before the read: what is published during it must not count as seen.
         now = self._monotonic()
         if at_once or now - self._read_at > REFRESH_S:
-            if await store.count_published(tx) != len(self._published):
+            published, counted_by = await store.read_standing(tx)
+            await _fit(tx, self.seed, counted_by)
+            if published != len(self._published):
                 await self._load(tx)
             self._read_at = now
         return self.programme
@@ -113,6 +116,18 @@ class Rules:
         programme = self.seed.with_versions(published.values())
         _check(self.seed, programme)
         self.programme, self._published = programme, published
+
+
+async def _fit(tx: Tx, seed: Programme, counted_by: str | None) -> None:
+    """Raise ``Unavailable`` where tiers are counted otherwise; the first to come says how."""
+    if counted_by is None:
+        await tier_counting.record(tx, seed.ladder)
+        return
+    try:
+        tier_counting.must_fit(seed.ladder, counted_by)
+    except Unavailable as error:
+        logger.error("tiers_counted_otherwise", detail=error.detail)  # noqa: TRY400  no bug
+        raise
 
 
 def _check(seed: Programme, programme: Programme) -> None:

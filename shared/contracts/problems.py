@@ -195,6 +195,9 @@ BUSINESS: Mapping[str, Code] = {
         503, "Rules of a newer release", "Bring every process to the release that published them."
     ),
     "programme_stale": Code(503, "Rules not read lately", "Repeat the same request."),
+    "tiers_counted_otherwise": Code(
+        503, "Tiers counted otherwise", "Run `recount-tiers`, or correct the programme's file."
+    ),
     "programme_conflict": Code(
         503, "File against table", "Take the version out of the programme's file."
     ),

@@ -87,6 +87,8 @@ async def run_unit(
             if not is_transient(error):
                 raise
             if attempt == attempts:
+                if isinstance(error, Unavailable):
+                    raise  # it has said why
                 code, detail = "database_unavailable", "The database does not answer; try again."
                 raise Unavailable(code, detail) from error
         # Full jitter keeps colliding workers from colliding again.

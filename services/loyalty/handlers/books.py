@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
-from services.loyalty.domain import closing, drawing, stock, tiers
+from services.loyalty.domain import closing, drawing, stock
 from services.loyalty.domain.accounts import MemberState, line
 from services.loyalty.domain.closing import Batch
 from services.loyalty.domain.fold import Book, ReceiptState
@@ -25,9 +25,8 @@ async def lock(
     """
     if not member_ids:
         return {}
-    now = context.clock.now()
-    since = tiers.first_relevant(context.programme.ladder, now) if counting else None
-    return await ledger.lock_members(tx, member_ids, now=now, since=since)
+    ladder = context.programme.ladder if counting else None
+    return await ledger.lock_members(tx, member_ids, now=context.clock.now(), ladder=ladder)
 
 
 def open_book(

@@ -56,7 +56,7 @@ class Entry:
 async def balance(tx: Tx, member_id: UUID, context: LoyaltyContext) -> Balance:
     """Return a member's points, tier and next expiry; 404 for nobody's id."""
     known = await enrol.get(tx, member_id)
-    programme, now = context.programme, context.clock.now()
+    programme, now = await context.rules.follow(tx), context.clock.now()
     account = await reads.load_account(tx, member_id)
     counting = (await tier_store.load_counting(tx, {member_id}, since=0))[member_id].values()
     found = tiers.standing(programme.ladder, counting, now)

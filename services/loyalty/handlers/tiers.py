@@ -8,8 +8,10 @@ from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain import explain, fold, tier_reviews, tiers
 from services.loyalty.domain.accounts import MemberState, line
 from services.loyalty.domain.fold import Book, ReceiptState
+from services.loyalty.domain.ladder import Ladder
 from services.loyalty.domain.tier_reviews import Cause
 from services.loyalty.handlers import announce, books
+from services.loyalty.store import tier_counting
 from services.loyalty.store import tiers as store
 from shared import ids
 from shared.db import Tx
@@ -54,6 +56,15 @@ async def review_due(tx: Tx, context: LoyaltyContext, *, limit: int = REVIEWED_M
     await review(tx, book, causes)
     await announce.on_tiers(tx, book)
     return len(due)
+
+
+async def recount(tx: Tx, ladder: Ladder, now: datetime) -> int:
+    """Count all receipts again by another measure or window; return how many members have some.
+
+    All in one transaction, in which nothing else can be settled: whoever dies in the middle has
+    changed nothing, and who comes twice finds the same sums. The job then announces what changed.
+    """
+    return await tier_counting.recount(tx, ladder, now)
 
 
 def cause(member: MemberState, member_id: UUID, cause_id: UUID, as_of: datetime) -> Cause:

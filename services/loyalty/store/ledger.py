@@ -12,12 +12,14 @@ from uuid import UUID
 
 import asyncpg
 
-from services.loyalty.domain import chain, ladder
+from services.loyalty.domain import chain, tiers
 from services.loyalty.domain.accounts import Leg, MemberState
 from services.loyalty.domain.fold import ReceiptState
+from services.loyalty.domain.ladder import Ladder, read_returns, write_returns
 from services.loyalty.domain.merges import Merge
 from services.loyalty.domain.postings import Move, Posting
 from services.loyalty.domain.programme import Programme
+from services.loyalty.store import tier_counting
 from services.loyalty.store.tables import entry, receipt
 from shared.db import Tx, bulk
 from shared.errors import Unavailable
@@ -116,9 +118,10 @@ LOAD_VISITS = """
 """
 
 LOAD_SPEND = """
-    SELECT member_id, year, amount_minor, returned_minor
-    FROM qualifying_spend
+    SELECT member_id, year, amount_minor, returned_minor, NULL FROM qualifying_spend
     WHERE member_id = ANY ($1::uuid[]) AND year >= $2
+    UNION ALL
+    SELECT NULL, NULL, NULL, NULL, counted_by FROM tier_counting
 """
 
 ADD_SPEND = """
@@ -201,7 +204,7 @@ def _receipt_state(row: Sequence[Any], programme: Programme) -> tuple[UUID, Rece
         store_id or "",
         programme.by_name.get(version),
         tuple(counts) if counts else (),
-        ladder.read_returns(returns) if returns else (),
+        read_returns(returns) if returns else (),
         *approval,
     )
 
@@ -215,15 +218,13 @@ async def insert_receipts(tx: Tx, states: Mapping[UUID, ReceiptState]) -> None:
     try:
         await bulk.copy_rows(tx, receipt, RECEIPT_COLUMNS, _receipt_rows(states))
     except asyncpg.UniqueViolationError as error:
-        detail = "Another batch settles one of these receipts."
-        raise Unavailable("receipt_race", detail) from error
+        raise Unavailable("receipt_race", "Another batch settles one of these receipts.") from error
 
 
 async def update_receipts(tx: Tx, states: Mapping[UUID, ReceiptState]) -> None:
     """Write the new state of receipts that ``lock_receipts`` returned."""
     connection = await _driver(tx)
-    columns = zip(*_receipt_rows(states), strict=True)
-    await connection.execute(UPDATE_RECEIPTS, *map(list, columns))
+    await connection.execute(UPDATE_RECEIPTS, *map(list, zip(*_receipt_rows(states), strict=True)))
 
 
 def _receipt_rows(states: Mapping[UUID, ReceiptState]) -> list[tuple[Any, ...]]:
@@ -242,7 +243,7 @@ def _receipt_rows(states: Mapping[UUID, ReceiptState]) -> list[tuple[Any, ...]]:
             state.version.version if state.version else None,
             state.begins_at,
             str(list(state.counts)) if state.counts else None,
-            ladder.write_returns(state.returns) if state.returns else None,
+            write_returns(state.returns) if state.returns else None,
             state.approval,
             state.approved_at,
             state.due_at,
@@ -252,14 +253,16 @@ def _receipt_rows(states: Mapping[UUID, ReceiptState]) -> list[tuple[Any, ...]]:
 
 
 async def lock_members(
-    tx: Tx, member_ids: Iterable[UUID], *, now: datetime, since: int | None
+    tx: Tx, member_ids: Iterable[UUID], *, now: datetime, ladder: Ladder | None
 ) -> dict[UUID, MemberState]:
-    """Return accounts with what counts for their tier from period ``since`` on, if that is given.
+    """Return accounts, with what counts for their tier from the first period that can matter on.
+
+    Without that where no ``ladder`` is given, since nothing is going to be counted.
 
     They are locked in the order of their ids. An account is opened for a member who has none, so
     that there is a row to lock. With one who was merged comes whoever took over, and so on. Raises
     ``Unavailable`` where somebody was merged while we waited for the lock: done again, the other
-    account is locked, too.
+    account is locked, too; and where tiers are counted otherwise by now.
     """
     connection = await _driver(tx)
     wanted = sorted(member_ids, key=BY_NUMBER)
@@ -270,9 +273,14 @@ async def lock_members(
         await connection.execute(OPEN_ACCOUNTS, missing, now)
         heirs |= _take_accounts(members, await connection.fetch(LOCK_ACCOUNTS, missing))
     await _load_merges(connection, members, heirs)
-    if since is None:
+    if ladder is None:
         return members
-    for member_id, year, amount, back in await connection.fetch(LOAD_SPEND, list(members), since):
+    since = tiers.first_relevant(ladder, now)
+    rows = await connection.fetch(LOAD_SPEND, list(members), since)
+    for member_id, year, amount, back, counted_by in rows:
+        if counted_by is not None:
+            tier_counting.must_fit(ladder, counted_by)
+            continue
         members[member_id].spend[year] = amount
         if back:
             members[member_id].returned[year] = back
@@ -320,8 +328,7 @@ async def load_visits(
     if not member_ids:
         return []
     connection = await _driver(tx)
-    rows = await connection.fetch(LOAD_VISITS, list(member_ids))
-    return [(member_id, receipt_id, at) for member_id, receipt_id, at in rows]
+    return [(one, of, at) for one, of, at in await connection.fetch(LOAD_VISITS, list(member_ids))]
 
 
 async def update_accounts(tx: Tx, members: Mapping[UUID, MemberState]) -> None:

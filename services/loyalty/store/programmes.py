@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from services.loyalty.store.tables import programme_version, receipt
+from services.loyalty.store.tier_counting import tier_counting
 from shared.db import Tx
 
 CLAIMS_MAX = 10_000
@@ -44,12 +45,16 @@ _COLUMNS = [
 ]  # fmt: skip
 _PUBLISHED = programme_version.c.state == "published"
 _COUNT = sa.select(sa.func.count()).select_from(programme_version).where(_PUBLISHED)
+_STANDING = sa.select(
+    _COUNT.scalar_subquery(), sa.select(tier_counting.c.counted_by).scalar_subquery()
+)
 _LIST = sa.select(*_COLUMNS).where(_PUBLISHED).order_by(programme_version.c.effective_from)
 
 
-async def count_published(tx: Tx) -> int:
-    """Return how many versions are published; it only grows."""
-    return await tx.scalar(_COUNT) or 0
+async def read_standing(tx: Tx) -> tuple[int, str | None]:
+    """Return how many versions are published, which only grows, and how tiers are counted."""
+    published, counted_by = (await tx.execute(_STANDING)).one()
+    return published, counted_by
 
 
 async def list_published(tx: Tx) -> list[Stored]:
