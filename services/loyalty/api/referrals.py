@@ -12,9 +12,11 @@ from services.loyalty.domain.referrals import Referred
 from services.loyalty.handlers import referrals
 from shared import auth
 from shared.db import run_unit
+from shared.http import pages
 
 router = APIRouter(prefix="/v1/members/{member_id}", tags=["referrals"])
 
+CURSOR: pages.Cursor[tuple[datetime, str]] = pages.Cursor(tuple[datetime, str])
 OFFICE = Depends(auth.require("app", "staff", "admin"))
 
 
@@ -41,7 +43,7 @@ class ReferralList(BaseModel):
     code: str | None
     """Null until the member asked for one."""
     data: list[ReferralView]
-    next_cursor: None = None
+    next_cursor: str | None
 
 
 @router.put("/referral-code", dependencies=[OFFICE])
@@ -52,11 +54,16 @@ async def make_referral_code(member_id: UUID, context: Ctx) -> CodeView:
 
 
 @router.get("/referrals", dependencies=[OFFICE])
-async def list_referrals(member_id: UUID, context: Ctx) -> ReferralList:
-    """List whom the member brought, and what has come of it."""
+async def list_referrals(
+    member_id: UUID, context: Ctx, limit: pages.Limit = 50, cursor: pages.CursorText = None
+) -> ReferralList:
+    """List whom the member brought, the newest first, and what has come of it."""
+    after = CURSOR.decode(cursor)
     async with context.db.transaction() as tx:
-        code, found = await referrals.list_of_member(tx, member_id)
-    return ReferralList(code=code, data=[_view(one) for one in found])
+        code, found = await referrals.list_of_member(tx, member_id, after=after, limit=limit + 1)
+    page = CURSOR.page(found, limit, referrals.place)
+    shown = [_view(one) for one in page.data]
+    return ReferralList(code=code, data=shown, next_cursor=page.next_cursor)
 
 
 def _view(one: Referred) -> ReferralView:

@@ -1,6 +1,7 @@
 """Referrals: a code to give away, a new member who brings it, and points for both."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
@@ -19,7 +20,6 @@ from shared import ids
 from shared.db import Tx
 
 CHUNK = 200
-LISTED_MAX = 1_000
 TRIES = 5
 """Codes that another member might have already."""
 
@@ -36,11 +36,18 @@ async def make_code(tx: Tx, member_id: UUID) -> str:
     raise AssertionError(message)
 
 
-async def list_of_member(tx: Tx, member_id: UUID) -> tuple[str | None, Sequence[Referred]]:
-    """Return a member's code, and whom they brought."""
+async def list_of_member(
+    tx: Tx, member_id: UUID, *, after: tuple[datetime, str] | None, limit: int
+) -> tuple[str | None, Sequence[Referred]]:
+    """Return a member's code, and whom they brought, the newest first."""
     await enrol.get(tx, member_id)
     code = await store.load_code(tx, member_id)
-    return code, await store.list_of_member(tx, member_id, limit=LISTED_MAX)
+    return code, await store.list_of_member(tx, member_id, after=after, limit=limit)
+
+
+def place(one: Referred) -> tuple[datetime, str]:
+    """Return the place of one in that list."""
+    return store.place(one)
 
 
 async def follow(tx: Tx, context: LoyaltyContext, *, limit: int = CHUNK) -> int:

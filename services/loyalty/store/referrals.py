@@ -1,5 +1,6 @@
 """Referrals: codes of members, and how far it has come with those whom they brought."""
 
+import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime
@@ -176,12 +177,25 @@ async def write(tx: Tx, decided: Sequence[Referred]) -> None:
     )
 
 
-async def list_of_member(tx: Tx, member_id: UUID, *, limit: int) -> list[Referred]:
-    """Return whom a member brought, the newest first."""
-    rows = await tx.execute(
+def place(one: Referred) -> tuple[datetime, str]:
+    """Return the place of a referral in ``list_of_member``, which does not say who was brought."""
+    return one.counts_from, hashlib.sha256(str(one.referred_id).encode()).hexdigest()
+
+
+_DIGEST = sa.func.sha256(sa.func.convert_to(sa.cast(referral.c.referred_id, sa.Text), "UTF8"))
+_PLACE = sa.tuple_(referral.c.counts_from, sa.func.encode(_DIGEST, "hex"))
+
+
+async def list_of_member(
+    tx: Tx, member_id: UUID, *, after: tuple[datetime, str] | None, limit: int
+) -> list[Referred]:
+    """Return whom a member brought, the newest first, from behind ``after``."""
+    statement = (
         sa.select(*_SELECT)
         .where(referral.c.member_id == member_id)
-        .order_by(referral.c.referred_id.desc())
+        .order_by(_PLACE.desc())
         .limit(limit)
     )
-    return [Referred(*row) for row in rows]
+    if after is not None:
+        statement = statement.where(sa.tuple_(*after) > _PLACE)
+    return [Referred(*row) for row in await tx.execute(statement)]

@@ -1,6 +1,7 @@
 """Challenges, birthdays and referrals on a real Postgres: given once, taken back, explained."""
 
 import asyncio
+from base64 import b64decode
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -216,6 +217,33 @@ async def bring(shop: Shop, referrer: UUID) -> UUID:
     answer = await shop.office.put(f"/v1/members/{referrer}/referral-code")
     code: str = answer.json()["code"]
     return await shop.enrol(referral_code=code.lower())
+
+
+async def test_referrals_are_listed_in_pages_that_do_not_say_who(shop: Shop) -> None:
+    """Some of them are of the same instant."""
+    ann = await shop.enrol()
+    path = f"/v1/members/{ann}/referrals"
+    assert (await shop.office.get(path)).json() == {"code": None, "data": [], "next_cursor": None}
+    brought: list[UUID] = []
+    for _ in range(5):
+        brought += [await bring(shop, ann), await bring(shop, ann)]
+        shop.move(shop.desk.clock.now() + timedelta(hours=13))
+
+    seen, cursor = [], ""
+    while True:
+        page = (await shop.office.get(f"{path}?limit=3{cursor}")).json()
+        seen += [one["counts_until"] for one in page["data"]]
+        if page["next_cursor"] is None:
+            break
+        text = b64decode(page["next_cursor"] + "==", b"-_").decode()
+        assert not [one for one in brought if str(one) in text]
+        cursor = f"&cursor={page['next_cursor']}"
+
+    whole = (await shop.office.get(f"{path}?limit=100")).json()
+    assert seen == [one["counts_until"] for one in whole["data"]]
+    assert (seen, len(seen)) == (sorted(seen, reverse=True), 10)
+    assert (await shop.office.get(f"{path}?limit=101")).status_code == 422
+    assert (await shop.office.get(f"{path}?cursor=nonsense")).status_code == 422
 
 
 async def test_both_sides_wait_for_the_return_window(shop: Shop) -> None:
