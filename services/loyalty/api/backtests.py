@@ -46,6 +46,17 @@ class SideView(BaseModel):
     """Ten at most."""
 
 
+class ReachedView(BaseModel):
+    """What a challenge of the version would give."""
+
+    rule: str
+    title: str
+    members: int
+    """Who would have reached it."""
+    points: int
+    """For all the times that they would; not in `points_after`."""
+
+
 class BacktestView(BaseModel):
     """The receipts of some weeks by the rules of their day (before) and by the version (after)."""
 
@@ -65,6 +76,12 @@ class BacktestView(BaseModel):
     """Worth of the points that are issued more; negative for less."""
     winners: SideView
     losers: SideView
+    waiting_receipts: int
+    """Receipts that would wait for the staff to approve them, by the version."""
+    waiting_points: int
+    """What they are worth, before caps of a day or a month; in `points_after`, too."""
+    challenges: list[ReachedView]
+    """By the order of the version."""
 
 
 @router.post(
@@ -76,6 +93,9 @@ async def backtest_programme(
     version: VersionName, body: BacktestInput, context: Ctx
 ) -> BacktestView:
     """Settle the receipts of the last weeks by a version, a draft also; nothing is written.
+
+    Challenges are counted on these receipts alone, as if nothing had been bought before: too few
+    runs of long periods, and too many of what is given but once. Birthdays and referrals are not.
 
     Reads the topic of purchases for 60 s or 500,000 events at most; `stopped_by` says so. One at
     a time in a process: 409 with Retry-After. 503 while Kafka is away.
@@ -96,6 +116,17 @@ async def backtest_programme(
         liability_difference_minor=report.liability_difference_minor,
         winners=_side(outcome.winners, outcome.largest_gains),
         losers=_side(outcome.losers, outcome.largest_losses),
+        waiting_receipts=outcome.waiting,
+        waiting_points=outcome.waiting_points,
+        challenges=[
+            ReachedView(
+                rule=one.challenge.rule,
+                title=one.challenge.title,
+                members=one.members,
+                points=one.points,
+            )
+            for one in outcome.challenges
+        ],
     )
 
 

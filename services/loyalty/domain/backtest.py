@@ -2,6 +2,10 @@
 
 A receipt counts at its highest revision, however often and in which order its revisions come.
 Caps of a day or a month need no receipt alone: they leave of a day's points what they leave.
+
+Of challenges it knows what lies between its first and its last day, and nothing from before: who
+is half-way through a year, or has earned once for ever, begins anew. So it counts too few runs of
+long periods, and too many of what is given but once.
 """
 
 import heapq
@@ -11,10 +15,12 @@ from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from services.loyalty.domain import settle
+from services.loyalty.domain import approvals, challenges, periods, settle
 from services.loyalty.domain.caps import Cap
-from services.loyalty.domain.fold import ReceiptRevision
+from services.loyalty.domain.challenges import Challenge, Counter, Part
+from services.loyalty.domain.lots import NEVER
 from services.loyalty.domain.programme import Programme, Version
+from services.loyalty.domain.receipts import ReceiptRevision
 from services.loyalty.domain.settle import Settlement
 
 LARGEST = 10
@@ -37,6 +43,14 @@ class Difference(NamedTuple):
         return self.after - self.before
 
 
+class Reached(NamedTuple):
+    """What a challenge of the draft would give for these receipts, beside their own points."""
+
+    challenge: Challenge
+    members: int
+    points: int
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The sums; differences are of ``after`` to ``before``, the largest first."""
@@ -49,6 +63,11 @@ class Outcome:
     losers: int
     largest_gains: Sequence[Difference]
     largest_losses: Sequence[Difference]
+    waiting: int
+    """Receipts that would wait for the staff by the draft."""
+    waiting_points: int
+    """What those are worth, before caps of a day or a month."""
+    challenges: Sequence[Reached]
 
 
 class _Counted(NamedTuple):
@@ -58,6 +77,10 @@ class _Counted(NamedTuple):
     bucket: Bucket
     before: int
     after: int
+    waits: bool = False
+    occurred_at: datetime = NEVER
+    counts: tuple[int, ...] = ()
+    """What it adds to each challenge of the draft."""
 
 
 @dataclass(slots=True)
@@ -109,7 +132,15 @@ class Backtest:
         sums = self._sums.setdefault(bucket, _Sums())
         if before.version is not None:
             sums.caps = before.version.caps
-        return _Counted(receipt.revision, bucket, _alone(before), _alone(after))
+        return _Counted(
+            receipt.revision,
+            bucket,
+            _alone(before),
+            _alone(after),
+            approvals.needed(after),
+            receipt.occurred_at,
+            after.counts,
+        )
 
     def _kept(self, receipt: ReceiptRevision, net: Settlement, day: date) -> Settlement:
         """Return it with the points that stay; what waits for the staff counts as approved."""
@@ -126,6 +157,7 @@ class Backtest:
         found = [*self._members()]
         gains = [one for one in found if one.change > 0]
         losses = [one for one in found if one.change < 0]
+        waiting = [one.after for one in self._receipts.values() if one.waits]
         return Outcome(
             receipts=len(self._receipts),
             members=len(found),
@@ -135,7 +167,27 @@ class Backtest:
             losers=len(losses),
             largest_gains=heapq.nlargest(LARGEST, gains, key=lambda one: one.change),
             largest_losses=heapq.nsmallest(LARGEST, losses, key=lambda one: one.change),
+            waiting=len(waiting),
+            waiting_points=sum(waiting),
+            challenges=[self._reached(*one) for one in enumerate(self.draft.challenges)],
         )
+
+    def _reached(self, place: int, challenge: Challenge) -> Reached:
+        """Return what a challenge gives; ``place`` is its place in the draft."""
+        parts: dict[UUID, dict[int, list[Part]]] = {}
+        for key, one in self._receipts.items():
+            if one.counts and one.counts[place]:
+                member_id, day = one.bucket
+                period = periods.number(challenge.per, day)
+                part = Part(one.occurred_at, UUID(int=key), day, one.occurred_at, one.counts[place])
+                parts.setdefault(member_id, {}).setdefault(period, []).append(part)
+        times: list[int] = []
+        for own in parts.values():
+            counters: dict[int, Counter] = {}
+            for period, of_period in own.items():
+                counters = challenges.with_parts(challenge, counters, period, of_period)
+            times.append(len(challenges.runs(challenge, counters)))
+        return Reached(challenge, sum(1 for n in times if n), sum(times) * challenge.points)
 
     def _members(self) -> Iterable[Difference]:
         days: dict[UUID, list[tuple[date, _Sums]]] = {}

@@ -11,6 +11,7 @@ import pytest
 from services.loyalty.domain.backtest import Backtest, Difference
 from services.loyalty.domain.bonuses import Bonus
 from services.loyalty.domain.caps import Cap
+from services.loyalty.domain.challenges import Challenge
 from services.loyalty.domain.programme import Programme, Version
 from services.loyalty.domain.terms import Pending
 from shared.contracts.purchases import ReturnedLine
@@ -125,3 +126,35 @@ def test_receipts_outside_the_weeks_do_not_count() -> None:
     ]
 
     assert counted(events).outcome().receipts == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_challenges_and_what_waits_are_those_of_the_ledger(seed: int) -> None:
+    """Where nothing was before the weeks, it is exact."""
+    draft = replace(
+        DRAFT,
+        pending=Pending(approval_above=60),
+        challenges=(
+            Challenge("twice", "Two visits a week, twice", 500, "visits", 2, "week", periods=2),
+            Challenge("once", "40 dollars once", 70, "spend_minor", 4_000, "ever", once=True),
+            Challenge("never", "A million", 1, "spend_minor", 10**8, "month"),
+        ),
+    )
+    events = history(random.Random(seed))
+    ledger = Ledger(programmes.small(draft))
+    ledger.apply(events)
+    given = [one for one in ledger.awards.values() if one.points]
+    waiting = [one for one in ledger.receipts.values() if one.approval == "waiting"]
+
+    outcome = counted(events, draft).outcome()
+
+    assert {one.challenge.rule: (one.members, one.points) for one in outcome.challenges} == {
+        rule: (
+            len({one.member_id for one in given if one.rule == rule}),
+            sum(one.points for one in given if one.rule == rule),
+        )
+        for rule in ("twice", "once", "never")
+    }
+    assert outcome.waiting == len(waiting) > 0
+    assert outcome.waiting_points == sum(one.desired for one in waiting)
+    assert any(one.points for one in outcome.challenges)
