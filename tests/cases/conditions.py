@@ -14,6 +14,7 @@ FACTS = {
     "identified_by": "card",
     "weekday": 7,
     "hour": 10,
+    "tier": "Gold",
     "day": 22,
     "month": 11,
     "categories": ["WINE", "FRUIT", "FUEL"],

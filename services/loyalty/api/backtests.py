@@ -97,6 +97,9 @@ async def backtest_programme(
     Challenges are counted on these receipts alone, as if nothing had been bought before: too few
     runs of long periods, and too many of what is given but once. Birthdays and referrals are not.
 
+    Rules that ask for a tier see the one that was announced before each sale, and birthdays are
+    those of the profiles of today, for both.
+
     Reads the topic of purchases for 60 s or 500,000 events at most; `stopped_by` says so. One at
     a time in a process: 409 with Retry-After. 503 while Kafka is away.
     """

@@ -94,6 +94,10 @@ class MemberState:
     merge: Merge | None = None
     """What made another member take over; also while it is being undone."""
 
+    def hear(self, at: datetime) -> None:
+        """Remember that something counts which happened then."""
+        self.last_event_at = max(self.last_event_at, at)
+
     def count(self, period: int, net: int, back: int) -> None:
         """Add to what counts in a period, and to what came back of it."""
         self.spend[period] = self.spend.get(period, 0) + net
@@ -177,6 +181,9 @@ def credit(members: Mapping[UUID, MemberState], member_id: UUID, sign: int) -> N
     """Count what a member counts for whoever took over from them, or (-1) no longer."""
     member = members[member_id]
     for heir_id in line(members, member_id)[1:]:
+        members[heir_id].hear(member.last_event_at)
+        if member.merge is not None:
+            members[heir_id].hear(member.merge.merged_at)
         for period in {*member.spend, *member.returned}:
             net, back = member.spend.get(period, 0), member.returned.get(period, 0)
             members[heir_id].count(period, sign * net, sign * back)

@@ -10,7 +10,8 @@ from typing import Literal
 from uuid import UUID
 
 from services.loyalty.domain import fold
-from services.loyalty.domain.fold import Book, ReceiptState
+from services.loyalty.domain.becoming import ReceiptState
+from services.loyalty.domain.fold import Book
 from services.loyalty.domain.ladder import EVER, without_points
 from services.loyalty.domain.settle import Settlement
 from shared import ids

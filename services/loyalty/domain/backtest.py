@@ -1,7 +1,8 @@
 """A back-test: what receipts would have earned by a draft, beside the rules of their day.
 
 A receipt counts at its highest revision, however often and in which order its revisions come.
-Caps of a day or a month need no receipt alone: they leave of a day's points what they leave.
+Caps of a day or a month need no receipt alone: they leave of a day's points what they leave. Rules
+that ask for a tier see the one that was announced by then, those of the draft and of the day alike.
 
 Of challenges it knows what lies between its first and its last day, and nothing from before: who
 is half-way through a year, or has earned once for ever, begins anew. So it counts too few runs of
@@ -18,6 +19,7 @@ from uuid import UUID
 from services.loyalty.domain import approvals, challenges, periods, settle
 from services.loyalty.domain.caps import Cap
 from services.loyalty.domain.challenges import Challenge, Counter, Part
+from services.loyalty.domain.considered import NOBODY, Who
 from services.loyalty.domain.lots import NEVER
 from services.loyalty.domain.programme import Programme, Version
 from services.loyalty.domain.receipts import ReceiptRevision
@@ -101,9 +103,16 @@ class Backtest:
     until: datetime
     _receipts: dict[int, _Counted] = field(default_factory=dict[int, _Counted])
     _sums: dict[Bucket, _Sums] = field(default_factory=dict[Bucket, _Sums])
+    personal: bool = field(init=False)
+    """Whether any of the rules asks who the member is."""
 
-    def count(self, receipt: ReceiptRevision) -> None:
-        """Take a receipt in, in place of an earlier revision of it."""
+    def __post_init__(self) -> None:
+        """Look once what every receipt asks."""
+        programme, draft = self.programme, self.draft.lookups
+        self.personal = programme.by_tier or programme.by_birthday or draft.personal > 0
+
+    def count(self, receipt: ReceiptRevision, who: Who = NOBODY) -> None:
+        """Take a receipt in, in place of an earlier revision of it; ``who`` bought."""
         if not self.since <= receipt.occurred_at < self.until:
             return
         key = receipt.receipt_id.int
@@ -114,21 +123,21 @@ class Backtest:
             self._add(known, sign=-1)
         elif receipt.member_id is None:
             return  # nobody's so far, and nothing to take back
-        counted = self._counted(receipt, known)
+        counted = self._counted(receipt, known, who)
         self._receipts[key] = counted
         self._add(counted, sign=1)
 
-    def _counted(self, receipt: ReceiptRevision, known: _Counted | None) -> _Counted:
+    def _counted(self, receipt: ReceiptRevision, known: _Counted | None, who: Who) -> _Counted:
         if receipt.member_id is None:
             assert known is not None
             return _Counted(receipt.revision, known.bucket, 0, 0)
         day = receipt.occurred_at.astimezone(self.programme.time_zone).date()
         bucket = (receipt.member_id, day)
-        before = settle.settle(receipt, self.programme)
+        before = settle.settle(receipt, self.programme, birthday=who.birthday)
         after = Settlement(0, 0, [], None)
         if receipt.currency == self.programme.currency:
-            after = settle.settle_by(self.draft, receipt, self.programme)
-        before, after = (self._kept(receipt, one, day) for one in (before, after))
+            after = settle.settle_by(self.draft, receipt, self.programme, birthday=who.birthday)
+        before, after = (self._kept(receipt, one, day, who) for one in (before, after))
         sums = self._sums.setdefault(bucket, _Sums())
         if before.version is not None:
             sums.caps = before.version.caps
@@ -142,10 +151,11 @@ class Backtest:
             after.counts,
         )
 
-    def _kept(self, receipt: ReceiptRevision, net: Settlement, day: date) -> Settlement:
+    def _kept(self, receipt: ReceiptRevision, net: Settlement, day: date, who: Who) -> Settlement:
         """Return it with the points that stay; what waits for the staff counts as approved."""
         begins_at = settle.begins_at(receipt, net.version, day, self.programme.time_zone)
-        return settle.keep(net, receipt, self.programme, begins_at)
+        kept = settle.keep(net, receipt, self.programme, begins_at, birthday=who.birthday)
+        return kept.at(self.programme.ladder.level_of(who.tier))
 
     def _add(self, counted: _Counted, *, sign: int) -> None:
         sums = self._sums[counted.bucket]

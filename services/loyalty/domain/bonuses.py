@@ -4,13 +4,16 @@ A rule says when it applies by plain predicates, all of which must hold, and by 
 on ``skus`` and ``categories`` choose lines: one that is named by either counts.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from services.loyalty.domain.conditions import Condition
 
 Stacking = Literal["add", "best_of", "exclusive"]
+BirthdaySpan = Literal["day", "month"]
+BIRTHDAYS: Mapping[BirthdaySpan, int] = {"day": 1, "month": 2}
+"""What a receipt keeps of whether it was one: these bits, so 3 on the day itself."""
 PERCENT = 100
 """Rates are kept in hundredths of a point per currency unit, so that 1.25 × the base is whole."""
 
@@ -59,6 +62,10 @@ class Bonus:
     hours: Hours | None = None
     sales_channels: frozenset[str] = frozenset()
     identified_by: frozenset[str] = frozenset()
+    tiers: frozenset[str] = frozenset()
+    """Of the member just before the sale."""
+    birthday: BirthdaySpan | None = None
+    """Of the member: the sale is on that day, or in that month."""
     minimum_spend_minor: int = 0
     """Of the receipt, without what is excluded."""
     minimum_quantity_milli: int = 0
@@ -75,7 +82,13 @@ class Bonus:
     @property
     def timed(self) -> bool:
         """Whether a till's clock decides whether it applies."""
-        return bool(self.weekdays or self.hours or (self.when and self.when.timed))
+        by_calendar = self.weekdays or self.hours or self.birthday
+        return bool(by_calendar or (self.when and self.when.timed))
+
+    @property
+    def tiered(self) -> bool:
+        """Whether it asks for the member's tier."""
+        return bool(self.tiers or (self.when and self.when.tiered))
 
     @property
     def deferred(self) -> bool:

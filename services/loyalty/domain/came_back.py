@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.loyalty.domain.fold import ReceiptState
+from services.loyalty.domain.becoming import ReceiptState
 from services.loyalty.domain.programme import Programme
 
 
@@ -16,7 +16,8 @@ class CameBack:
     amount_minor: int
     """Of what counts for a tier."""
     points: int
-    """Taken, before caps; below 0 where what was kept is worth more without it."""
+    """Taken, before caps and bonuses for tiers; below 0 where what was kept is worth more without
+    it."""
     words: str
 
 
@@ -30,7 +31,8 @@ def tell(state: ReceiptState, programme: Programme) -> Iterable[CameBack]:
 
 def _taken(state: ReceiptState, at: datetime, points: int) -> str:
     if points:
-        return f"{points} points less, before caps"
+        apart = "caps and bonuses for tiers" if state.by_level else "caps"
+        return f"{points} points less, before {apart}"
     if state.approval == "rejected":
         return "the receipt was not approved and has no points"
     stays = state.version is not None and state.version.returns_take == "pending_only"

@@ -27,6 +27,7 @@ FACTS: Mapping[str, cel.Type] = {
     "store_id": cel.Type.STRING,
     "sales_channel": cel.Type.STRING,
     "identified_by": cel.Type.STRING,  # "" where by nothing
+    "tier": cel.Type.STRING,  # held just before the sale; "" for none
     "weekday": cel.Type.INT,  # 1 is Monday, 7 is Sunday
     "hour": cel.Type.INT,  # 0 to 23, where the programme lives
     "day": cel.Type.INT,  # of the month
@@ -88,6 +89,11 @@ class Condition:
     def timed(self) -> bool:
         """Whether the answer depends on the till's clock."""
         return not self.facts.isdisjoint(TIMED)
+
+    @property
+    def tiered(self) -> bool:
+        """Whether the answer depends on the member's tier."""
+        return "tier" in self.facts
 
     def holds(self, facts: Mapping[str, object]) -> bool:
         """Return the answer for a receipt; raises ``EvaluationFailed`` where there is none."""

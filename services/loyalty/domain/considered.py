@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from services.loyalty.domain.bonuses import Bonus, clock
+from services.loyalty.domain.bonuses import BIRTHDAYS, Bonus, clock
 from services.loyalty.domain.caps import Grant
 from services.loyalty.domain.conditions import EvaluationFailed
 from services.loyalty.domain.facts import Facts
@@ -21,6 +21,8 @@ Code = Literal[
     "store",
     "sales_channel",
     "identified_by",
+    "tier",
+    "birthday",
     "clock_suspect",
     "weekday",
     "hours",
@@ -63,6 +65,19 @@ class Considered:
 
 
 @dataclass(frozen=True, slots=True)
+class Who:
+    """The member at the time of the sale."""
+
+    tier: str = ""
+    """Empty for none."""
+    birthday: int = 0
+    """Whether it was one (``bonuses.BIRTHDAYS``)."""
+
+
+NOBODY = Who()
+
+
+@dataclass(frozen=True, slots=True)
 class _Case:
     """One receipt beside the version that settled it."""
 
@@ -70,6 +85,7 @@ class _Case:
     receipt: Receipt
     zone: ZoneInfo
     facts: Facts
+    who: Who
     given: Sequence[tuple[int, int]]
     """(line_no, mask of the rules that gave something there)"""
     earning: Sequence[Line]
@@ -82,17 +98,20 @@ class _Case:
 
 
 def consider(
-    settlement: Settlement, grant: Grant, receipt: Receipt, zone: ZoneInfo
+    settlement: Settlement, grant: Grant, receipt: Receipt, zone: ZoneInfo, *, who: Who = NOBODY
 ) -> list[Considered]:
-    """Return every rule of the version that settled ``receipt``, in the order of the document."""
+    """Return every rule of the version that settled ``receipt``, in the order of the document.
+
+    The settlement is the one for ``who``.
+    """
     version = settlement.version
     if version is None:
         return []
-    facts = Facts(receipt, version.lookups, zone)
+    facts = Facts(receipt, version.lookups, zone, tier=who.tier)
     lines = [one for one in receipt.lines if one.amount_minor > 0]
     excluded = [one for one in lines if facts.is_excluded(one)]
     earning = [one for one in lines if not facts.is_excluded(one)]
-    case = _Case(version, receipt, zone, facts, _given(settlement), earning, excluded)
+    case = _Case(version, receipt, zone, facts, who, _given(settlement), earning, excluded)
     base, never = version.base, version.excluded
     return [
         _simple(base.rule, base.title, "base", earning),
@@ -142,10 +161,18 @@ def _refused(case: _Case, bonus: Bonus) -> Iterator[Reason]:
         if wanted and seen not in wanted:
             named = ", ".join(sorted(wanted))
             yield Reason(code, f"Only for the {what} {named}; this is {seen or 'none'}.", seen)
+    tier = case.who.tier
+    if bonus.tiers and tier not in bonus.tiers:
+        named = ", ".join(sorted(bonus.tiers))
+        seen = f"this member is {tier}" if tier else "here is none"
+        yield Reason("tier", f"Only for the tiers {named}; {seen}.", tier)
     if bonus.timed and receipt.clock_suspect:
         yield Reason("clock_suspect", "The till's clock can not be trusted for this receipt.")
     else:
         yield from _at_another_time(case.at, bonus)
+        if bonus.birthday and not BIRTHDAYS[bonus.birthday] & case.who.birthday:
+            when = "on" if bonus.birthday == "day" else "in the month of"
+            yield Reason("birthday", f"Only {when} the member's birthday, as far as we know it.")
     yield from _below(case.facts, bonus)
     yield from _condition(case.facts, bonus)
 

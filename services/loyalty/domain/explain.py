@@ -8,13 +8,13 @@ from services.loyalty.domain import adjustments, notices
 from services.loyalty.domain.accounts import DEBT, REDEEMED
 from services.loyalty.domain.approvals import Decision
 from services.loyalty.domain.bonuses import PERCENT
-from services.loyalty.domain.fold import Why
 from services.loyalty.domain.ladder import Measure
 from services.loyalty.domain.notices import Notice
 from services.loyalty.domain.postings import Move, Posting
 from services.loyalty.domain.programme import Programme, Version
 from services.loyalty.domain.settle import FAILED, FIELDS_PER_LINE, RECEIPT
 from services.loyalty.domain.tier_reviews import TierChange, TierNotice
+from services.loyalty.domain.why import Why
 
 _BECAUSE: dict[str, str] = {
     "purchase": "Purchase",
@@ -37,6 +37,7 @@ _BECAUSE: dict[str, str] = {
     "merged_in": "Taken over from another membership",
     "loss": "There were not as many; the shop bears the rest",
     "approval": "Not approved",
+    "tier": "The tier at the time of the sale is another one",
 }
 _BACK: dict[str, str] = {
     "merged_away": "Back from the membership that had taken over",
@@ -72,6 +73,9 @@ def in_short(posting: Posting, programme: Programme) -> str:
     change = posting.change
     worth, before = change.after.posted, change.before.posted
     capped = f" ({change.cap.title})" if change.cap else ""
+    if change.why == "tier":
+        because = _tier_now(change.after.level, change.after.version, programme)
+        return f"{because}: now worth {worth} points{capped}, {before} were posted before."
     if not before:
         spent = money(change.after.qualifying_minor, programme)
         return f"{_BECAUSE[change.why]}: {worth} points for {spent}{capped}."
@@ -199,6 +203,8 @@ class Recorded:
     desired: int | None = None
     """What the receipt would be worth without the cap; None where it gets all."""
     cap: str | None = None
+    level: int | None = None
+    """Of the tiers, where another one was held at the sale than it had seemed."""
     about: str | None = None
     """The lot or hold, where it is not for a receipt."""
     reason: str | None = None
@@ -226,7 +232,7 @@ def explain(
     lines = explain_lines(recorded.lines, version, programme)
     return Explanation(
         words=(
-            _words(recorded, points, lines, version)
+            _words(recorded, points, lines, programme, version=version)
             if recorded.about is None
             else _of_reward(recorded.reward, version)
             + _words_of_move(recorded, points, moved, version)
@@ -243,9 +249,16 @@ def explain(
 
 
 def _words(
-    recorded: Recorded, points: int, lines: Sequence[ExplainedLine], version: Version | None
+    recorded: Recorded,
+    points: int,
+    lines: Sequence[ExplainedLine],
+    programme: Programme,
+    *,
+    version: Version | None,
 ) -> str:
     because = _BECAUSE.get(recorded.why, recorded.why)
+    if recorded.why == "tier":
+        because = _tier_now(recorded.level, version, programme)
     if recorded.why == "moved_away":
         return f"{because}: its {recorded.posted_before} points went with it."
     by_rules: dict[str, int] = {}
@@ -258,12 +271,20 @@ def _words(
         title = caps.get(recorded.cap, recorded.cap)
         parts.append(f"{title}: {recorded.worth} of {recorded.desired}")
     sum_of = f" ({'; '.join(parts)})" if parts else ""
-    if not recorded.posted_before and recorded.why != "cap":
+    if not recorded.posted_before and recorded.why not in {"cap", "tier"}:
         return f"{because}: {points} points{sum_of}."
     return (
         f"{because}: the receipt is worth {recorded.worth} points{sum_of}, "
         f"{recorded.posted_before} had been posted, so {points:+d}."
     )
+
+
+def _tier_now(level: int | None, version: Version | None, programme: Programme) -> str:
+    """Return which tier was held at the sale, and the rules that ask for it."""
+    name = programme.ladder.name(min(level or 0, len(programme.tiers))) or "none"
+    rules = [one.title for one in version.bonuses if one.tiered] if version else []
+    decides = f", which decides on {' + '.join(rules)}" if rules else ""
+    return f"The tier at the time of the sale is now {name}{decides}"
 
 
 def _words_of_move(

@@ -12,8 +12,12 @@ from services.loyalty.domain.receipts import Line, Receipt
 class Facts(Mapping[str, object]):
     """One receipt, as the rules of one version see it; by the names of ``conditions.FACTS``."""
 
-    def __init__(self, receipt: Receipt, lookups: Lookups, zone: ZoneInfo) -> None:
+    def __init__(
+        self, receipt: Receipt, lookups: Lookups, zone: ZoneInfo, *, tier: str = ""
+    ) -> None:
         self.receipt = receipt
+        self.tier = tier
+        """Of the member; empty for none."""
         self.kept = [one for one in receipt.lines if one.amount_minor > 0]
         """The lines that something was paid for."""
         self._lookups = lookups
@@ -84,6 +88,7 @@ _LOOK: Mapping[str, Callable[[Facts], object]] = {
     "store_id": lambda facts: facts.receipt.store_id,
     "sales_channel": lambda facts: facts.receipt.sales_channel,
     "identified_by": lambda facts: facts.receipt.identified_by or "",
+    "tier": lambda facts: facts.tier,
     "weekday": lambda facts: facts.at().isoweekday(),
     "hour": lambda facts: facts.at().hour,
     "day": lambda facts: facts.at().day,

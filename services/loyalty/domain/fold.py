@@ -10,109 +10,18 @@ cap ties the receipts of a day or month together, one event may change others of
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from services.loyalty.domain import settle, tier_reviews
+from services.loyalty.domain import tier_reviews, tiers
 from services.loyalty.domain.accounts import MemberState, line
+from services.loyalty.domain.becoming import ReceiptState, become
 from services.loyalty.domain.caps import Cap, Claim, Grant, Period
-from services.loyalty.domain.ladder import EVER, Returns, without_points
-from services.loyalty.domain.lots import NEVER
-from services.loyalty.domain.programme import Programme, Version
+from services.loyalty.domain.programme import Programme
 from services.loyalty.domain.receipts import Occasion, ReceiptEvent, ReceiptRevision
 from services.loyalty.domain.settle import Settlement
-from services.loyalty.domain.terms import ends_at
 from services.loyalty.domain.tier_reviews import TierChange, TierNotice
-
-Why = Literal[
-    "purchase",
-    "return",
-    "void",
-    "amendment",
-    "attribution",
-    "moved_away",
-    "correction",
-    "cap",
-    "opening",
-    "hold",
-    "capture",
-    "release",
-    "returned",
-    "activation",
-    "expiry",
-    "adjustment",
-    "award",
-    "merged_away",
-    "merged_in",
-    "loss",
-    "approval",
-]
-Approval = Literal["waiting", "approved", "rejected"]
-
-_WHY: dict[str, Why] = {
-    "purchase.recorded.v1": "purchase",
-    "purchase.returned.v1": "return",
-    "purchase.voided.v1": "void",
-    "purchase.amended.v1": "amendment",
-    "purchase.attributed.v1": "attribution",
-}
-
-
-def is_history(event: Occasion) -> bool:
-    """Whether nobody is told of it: an imported receipt as such, not what comes of it later."""
-    return event.data.imported and _WHY.get(event.type) in {"purchase", "attribution"}
-
-
-@dataclass(slots=True)
-class ReceiptState:
-    """What was posted for a receipt so far; ``revision`` 0 means that it is new here."""
-
-    member_id: UUID | None = None
-    revision: int = 0
-    posted: int = 0
-    qualifying_minor: int = 0
-    year: int = 0
-    """The period in which it counts for the tier (see ``domain.ladder``)."""
-    desired: int = 0
-    """What it would be worth if nothing were capped."""
-    occurred_at: datetime | None = None
-    begins_at: datetime | None = None
-    """From when on its points can be spent."""
-    store_id: str = ""
-    version: Version | None = None
-    """The rules in force when it happened; None where nothing could be earned."""
-    counts: tuple[int, ...] = ()
-    """What it adds to each challenge of that version; empty where to none."""
-
-    returns: Returns = ()
-    """What came off ``qualifying_minor`` since it was sold."""
-    approval: Approval | None = None
-    """None where it need not wait for the staff; a decision stays whatever revision comes."""
-    approved_at: datetime | None = None
-    due_at: datetime | None = None
-    """While it waits: when its points would begin if it did not."""
-    day: date | None = None
-    """Of the sale, once ``local_day`` was asked."""
-
-    @property
-    def visited_at(self) -> datetime | None:
-        """Return when it kept points alive that end by inactivity; None for one without points."""
-        if not self.posted or self.occurred_at is None:
-            return None
-        return min(self.occurred_at, self.begins_at or self.occurred_at)
-
-    def local_day(self, at: datetime, zone: ZoneInfo) -> date:
-        """Return the day of the sale, ``at``, in ``zone``."""
-        if self.day is None:
-            self.day = at.astimezone(zone).date()
-        return self.day
-
-    def expires_at(self, zone: ZoneInfo) -> datetime | None:
-        """Return when its points end; None where they never do, or nothing could be earned."""
-        if self.version is None or self.occurred_at is None:
-            return None
-        return ends_at(self.version.expiry, self.local_day(self.occurred_at, zone), zone)
+from services.loyalty.domain.why import WHY, Why
 
 
 class Change(NamedTuple):
@@ -154,6 +63,12 @@ class Book:
     """Members whose tier may be another one now, and the last event that says so."""
     tier_changes: list[TierChange] = field(default_factory=list[TierChange])
     tier_notices: list[TierNotice] = field(default_factory=list[TierNotice])
+    born: Mapping[UUID, date] = field(default_factory=dict[UUID, date])
+    """Birth dates of members whose receipts ask for them, as far as they are known."""
+    levels: Mapping[UUID, int] = field(default_factory=dict[UUID, int])
+    """Receipt → the level before it, where sums do not tell (``domain.held``)."""
+    releveled: dict[UUID, Occasion] = field(default_factory=dict[UUID, Occasion])
+    """Receipts at whose sale another level was held than we thought, and what says so."""
     periods: dict[tuple[UUID, datetime], Period] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -177,13 +92,14 @@ def fold(book: Book, event: ReceiptEvent) -> None:
         before = ReceiptState()
     elif receipt.revision <= before.revision:
         return
-    net = settlement = settle.settle(receipt, book.programme)
-    after = _settled(receipt, net, book.programme)
-    if before.approval is not None or (after.version and after.version.pending):
-        settlement = _judge(book.programme, event, net, before=before, after=after)
-    if receipt.revision > 1 and after.member_id is not None:
-        after.returns = _came_back(book.programme, receipt, net, after)
-    why = _WHY.get(event.type, "correction")
+    after, settlement = become(
+        book.programme,
+        event,
+        before,
+        born=book.born,
+        held=lambda after: _level(book, receipt, after),
+    )
+    why = WHY.get(event.type, "correction")
     bring(book, event, before, after, why=why, settlement=settlement)
 
 
@@ -198,10 +114,7 @@ def bring(  # noqa: PLR0913  what a change consists of
 ) -> None:
     """Put what has become of a receipt into the book, and what that does to others under a cap."""
     receipt_id, member_id = event.data.receipt_id, after.member_id
-    granted = _share(book, receipt_id, before, after)
-    own = granted.pop(receipt_id, None) or _alone(after)
-    after.posted = own.points
-    book.receipts[receipt_id] = after
+    own, others = _grant(book, receipt_id, before, after)
     first = before
     if before.member_id is not None and before.member_id != member_id:
         gone = ReceiptState(year=before.year, store_id=after.store_id)
@@ -212,71 +125,40 @@ def bring(  # noqa: PLR0913  what a change consists of
         change = Change(event, receipt_id, member_id, why, before, after, settlement, own.cap)
         _apply(book, change)
     _credit(book, event, first, after)
-    for other_id, grant in granted.items():
+    for other_id, grant in others.items():
         _regrant(book, event, other_id, grant)
 
 
-def _settled(
-    receipt: ReceiptRevision, settlement: Settlement, programme: Programme
-) -> ReceiptState:
-    """Return the receipt's state but for ``posted``, which the caps decide."""
-    zone = programme.time_zone
-    after = ReceiptState(receipt.member_id, receipt.revision, occurred_at=receipt.occurred_at)
-    day = after.local_day(receipt.occurred_at, zone)
-    after.year = programme.ladder.period(day)
-    after.store_id = receipt.store_id
-    if after.member_id is not None and settlement.version is not None:
-        after.desired = settlement.points
-        after.qualifying_minor = settlement.qualifying_minor
-        after.version, after.counts = settlement.version, settlement.counts
-    after.begins_at = settle.begins_at(receipt, after.version, day, zone)
-    return after
+def _level(book: Book, receipt: ReceiptRevision, after: ReceiptState) -> int:
+    """Return the level that was held just before a sale."""
+    level = book.levels.get(receipt.receipt_id)
+    if level is not None:
+        return level
+    member = book.members.get(receipt.member_id) if receipt.member_id else None
+    if member is None:
+        return 0
+    at = after.sold_at or receipt.occurred_at
+    return tiers.held_by_sums(book.programme.ladder, member.spend, at)
 
 
-def _judge(
-    programme: Programme,
-    event: ReceiptEvent,
-    net: Settlement,
-    *,
-    before: ReceiptState,
-    after: ReceiptState,
-) -> Settlement:
-    """Let a receipt wait for the staff, or be what they decided on it; return what it is worth.
-
-    That is more than ``net`` where points stay that had begun when goods came back.
-    """
-    receipt = event.data
-    if before.approval == "rejected":
-        after.approval, after.desired, after.counts = before.approval, 0, ()
-        return net
-    if before.approval == "approved" and before.approved_at and after.begins_at:
-        after.approval, after.approved_at = before.approval, before.approved_at
-        after.begins_at = max(after.begins_at, before.approved_at)
-    version, begins_at = after.version, after.begins_at
-    if version is None or begins_at is None:
-        return net
-    worth = settle.keep(net, receipt, programme, begins_at)
-    after.desired = worth.points
-    above = version.pending.approval_above if version.pending else None
-    if after.approval is None and above is not None and after.desired > above:
-        # Until somebody has decided nothing has begun, so that all that came back is taken.
-        after.approval, after.due_at, after.begins_at = "waiting", begins_at, NEVER
-        after.desired = net.points
-        return net
-    return worth
+def relevel(book: Book, event: Occasion, receipt_id: UUID, after: ReceiptState) -> None:
+    """Let a receipt be worth what it is at another level, and say that ``event`` did it."""
+    before, book.releveled[receipt_id] = book.receipts[receipt_id], event
+    own, others = _grant(book, receipt_id, before, after)
+    _follow(book, event, receipt_id, before, why="tier", cap=own.cap)
+    for other_id, grant in others.items():
+        _regrant(book, event, other_id, grant)
 
 
-def _came_back(
-    programme: Programme, receipt: ReceiptRevision, net: Settlement, after: ReceiptState
-) -> Returns:
-    """Return what came off what a receipt counts; points that stay, or never were, did not."""
-    found = settle.came_back(receipt, net, programme)
-    if not found or after.version is None or after.begins_at is None:
-        return found
-    if after.approval == "rejected":
-        return without_points(found, EVER)
-    since = settle.stays_from(receipt, after.version, after.begins_at)
-    return found if since is None else without_points(found, since)
+def _grant(
+    book: Book, receipt_id: UUID, before: ReceiptState, after: ReceiptState
+) -> tuple[Grant, dict[UUID, Grant]]:
+    """Put a receipt into the book; return what it gets, and what others get now."""
+    others = _share(book, receipt_id, before, after)
+    own = others.pop(receipt_id, None) or _alone(after)
+    after.posted = own.points
+    book.receipts[receipt_id] = after
+    return own, others
 
 
 def _alone(state: ReceiptState) -> Grant:
@@ -324,23 +206,41 @@ def _regrant(book: Book, event: Occasion, receipt_id: UUID, grant: Grant) -> Non
     before = book.receipts[receipt_id]
     if before.member_id is None or grant.points == before.posted:
         return
-    after = book.receipts[receipt_id] = replace(before, posted=grant.points)
+    book.receipts[receipt_id] = replace(before, posted=grant.points)
+    _follow(book, event, receipt_id, before, why="cap", cap=grant.cap)
+
+
+def _follow(  # noqa: PLR0913  what a change consists of
+    book: Book,
+    event: Occasion,
+    receipt_id: UUID,
+    before: ReceiptState,
+    *,
+    why: Why,
+    cap: Cap | None,
+) -> None:
+    """Post what has become of a receipt that the event itself is not about."""
+    after = book.receipts[receipt_id]
+    assert after.member_id is not None  # nobody's receipts are worth nothing
     settlement = Settlement(after.posted, after.qualifying_minor, [], after.version)
-    change = Change(
-        event, receipt_id, before.member_id, "cap", before, after, settlement, grant.cap
-    )
-    _apply(book, change)
+    _apply(book, Change(event, receipt_id, after.member_id, why, before, after, settlement, cap))
 
 
 def _apply(book: Book, change: Change) -> None:
     event, member_id = change.event, change.member_id
     member = book.members.get(member_id)
+    at = _last(event, change.after) if change.after.returns else event.time
     if member is None:
-        member = book.members[member_id] = MemberState(0, 0, event.time, {}, None)
-    elif event.time > member.last_event_at:
-        member.last_event_at = event.time
+        member = book.members[member_id] = MemberState(0, 0, at, {}, None)
+    elif at > member.last_event_at:
+        member.last_event_at = at
     if change.points:
         book.changes.append(change)
+
+
+def _last(event: Occasion, after: ReceiptState) -> datetime:
+    """Return the newest time that an event tells of: a claim may be of what came back since."""
+    return max(event.time, after.returns[-1][0]) if after.returns else event.time
 
 
 def _credit(book: Book, event: Occasion, before: ReceiptState, after: ReceiptState) -> None:
@@ -357,6 +257,7 @@ def _credit(book: Book, event: Occasion, before: ReceiptState, after: ReceiptSta
     gaining = line(book.members, after.member_id) if after.member_id else []
     for member_id in dict.fromkeys((*losing, *gaining)):
         # Once for who has it before and after, so that no tier falls and rises by one event.
+        book.members[member_id].hear(_last(event, after))
         had = before if member_id in losing else nothing
         has = after if member_id in gaining else nothing
         if tier_reviews.count(book.programme.ladder, book.members[member_id], had, has):

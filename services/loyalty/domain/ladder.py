@@ -40,14 +40,19 @@ class Counting(Protocol):
 
     qualifying_minor: int
     """Net."""
-    desired: int
-    """What it is worth without caps."""
     returns: Returns
     """What came off that since the sale."""
     year: int
     """The period in which it counts."""
     occurred_at: datetime | None
     """None where that is not known: it counts from the beginning of its period on."""
+    sold_at: datetime | None
+    """Where the till's clock was ahead: when we heard of it."""
+
+    @property
+    def base_worth(self) -> int:
+        """What it is worth without caps to a member without a tier."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +159,7 @@ class Ladder:
         if self.by_visits:
             net = 1 if net else 0
         elif self.by_points:
-            net = fact.desired
+            net = fact.base_worth
         return net, sum([max(0, one) for _, one in self.gone(fact)]) if fact.returns else 0
 
     def gone(self, fact: Counting) -> Sequence[tuple[datetime, int]]:

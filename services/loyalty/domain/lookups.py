@@ -78,9 +78,18 @@ class Lookups:
     _every: int = field(init=False)
     _timed: int = field(init=False)
     _scheduled: Sequence[tuple[int, Bonus]] = field(init=False)
+    tiered: int = field(init=False)
+    """Rules that ask for the member's tier."""
+    by_fact: bool = field(init=False)
+    """Whether the condition of one of them does."""
+    of_birthdays: int = field(init=False)
+    """Rules that ask for the member's birthday."""
+    personal: int = field(init=False)
+    """Both: with none, as in most versions, a receipt is worth the same whoever bought."""
     _stores: _Chooser = field(init=False)
     _channels: _Chooser = field(init=False)
     _identities: _Chooser = field(init=False)
+    _tiers: _Chooser = field(init=False)
 
     def __post_init__(self) -> None:
         """Compile."""
@@ -102,6 +111,11 @@ class Lookups:
         self._stores = _Chooser([one.stores for one in known], self._every)
         self._channels = _Chooser([one.sales_channels for one in known], self._every)
         self._identities = _Chooser([one.identified_by for one in known], self._every)
+        self._tiers = _Chooser([one.tiers for one in known], self._every)
+        self.tiered = self.mask(one for one in known if one.tiered)
+        self.by_fact = any(one.when and one.when.tiered for one in known)
+        self.of_birthdays = self.mask(one for one in known if one.birthday)
+        self.personal = self.tiered | self.of_birthdays
         self.combinations = {}
 
     def mask(self, chosen: Iterable[Bonus]) -> int:
@@ -135,6 +149,19 @@ class Lookups:
                 if not one.falls_on(weekday, minute):
                     open_ &= ~bit
         return open_
+
+    def open_at(self, tier: str) -> int:
+        """Return the rules that a member of a tier, or (empty) of none, may earn by."""
+        return self._tiers.choose(tier)
+
+    def open_on(self, birthday: int) -> int:
+        """Return the rules that a sale may earn by that is on a birthday, or in its month."""
+        refused = (
+            one
+            for one in self.bonuses
+            if one.birthday and not rules.BIRTHDAYS[one.birthday] & birthday
+        )
+        return self._every & ~self.mask(refused)
 
     def combine(self, mask: int) -> Combination:
         """Return what the rules of ``mask``, which apply to one line, come to."""

@@ -10,11 +10,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.loyalty.domain.accounts import MemberState
-from services.loyalty.domain.fold import Why
 from services.loyalty.domain.lots import Drawn, Lot
 from services.loyalty.domain.merges import Merge
 from services.loyalty.domain.postings import Holdings, Move, SpendChange, post_passage
 from services.loyalty.domain.spending import MERGE, Spend
+from services.loyalty.domain.why import Why
 from shared import ids
 
 _NOTHING = Drawn(active=True, remaining=0, expired=0)

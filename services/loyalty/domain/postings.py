@@ -15,9 +15,10 @@ from services.loyalty.domain.accounts import (
     MemberState,
     gain,
 )
-from services.loyalty.domain.fold import Change, Why
+from services.loyalty.domain.fold import Change
 from services.loyalty.domain.lots import Drawn, Lot
 from services.loyalty.domain.spending import Spend
+from services.loyalty.domain.why import Why
 
 
 class Posting(NamedTuple):

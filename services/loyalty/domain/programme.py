@@ -119,6 +119,12 @@ class Programme:
     ladder: Ladder = field(init=False, repr=False, compare=False)
     """The tiers, as members climb them."""
 
+    by_tier: bool = field(init=False)
+    """Whether rules of any version ask for the member's tier."""
+
+    by_birthday: bool = field(init=False)
+    """Whether rules of any version ask for the member's birthday."""
+
     by_inactivity: bool = field(init=False)
     """Whether points of any version end by inactivity."""
 
@@ -132,6 +138,9 @@ class Programme:
         object.__setattr__(self, "challenges", known)
         idle = any(one.expiry.inactive_months is not None for one in self.versions)
         object.__setattr__(self, "by_inactivity", idle)
+        asked = [one.lookups for one in self.versions]
+        object.__setattr__(self, "by_tier", any(one.tiered for one in asked))
+        object.__setattr__(self, "by_birthday", any(one.of_birthdays for one in asked))
 
     def with_versions(self, more: Iterable[Version]) -> "Programme":
         """Return the same with further versions, each at its place in time.

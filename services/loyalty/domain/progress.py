@@ -7,8 +7,9 @@ from uuid import UUID
 
 from services.loyalty.domain import challenges, periods
 from services.loyalty.domain.awards import Award, award_id
+from services.loyalty.domain.becoming import ReceiptState
 from services.loyalty.domain.challenges import Challenge, Counter, Part
-from services.loyalty.domain.fold import Book, ReceiptState
+from services.loyalty.domain.fold import Book
 from services.loyalty.domain.programme import Programme
 from services.loyalty.domain.terms import ends_at
 

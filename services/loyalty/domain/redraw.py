@@ -7,7 +7,7 @@ from uuid import UUID
 from services.loyalty.domain import drawing, lots
 from services.loyalty.domain.accounts import BREAKAGE, Leg, MemberState
 from services.loyalty.domain.drawing import Drawing
-from services.loyalty.domain.fold import Change, Why
+from services.loyalty.domain.fold import Change
 from services.loyalty.domain.lots import NEVER, Drawn, Lot
 from services.loyalty.domain.passing import Passed, Passing, take_over
 from services.loyalty.domain.postings import (
@@ -22,6 +22,7 @@ from services.loyalty.domain.postings import (
     post_spend,
 )
 from services.loyalty.domain.programme import Programme
+from services.loyalty.domain.why import Why
 from shared import ids
 
 

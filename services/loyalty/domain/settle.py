@@ -41,10 +41,23 @@ class Settlement(NamedTuple):
     """The rules that were in force; None when there were none for this receipt."""
     counts: tuple[int, ...] = ()
     """What it adds to each of the version's challenges; empty where it adds to none."""
+    by_level: tuple["Settlement", ...] = ()
+    """What it is at each level of the programme's tiers; empty where it is the same at all."""
+
+    def at(self, level: int) -> "Settlement":
+        """Return what it is for a member of that level; one behind the last is the last."""
+        return self.by_level[min(level, len(self.by_level) - 1)] if self.by_level else self
+
+    @property
+    def points_by_level(self) -> tuple[int, ...]:
+        """Return the points at each level; empty where they are the same at all."""
+        return tuple([one.points for one in self.by_level])
 
 
-def settle(receipt: Receipt, programme: Programme) -> Settlement:
+def settle(receipt: Receipt, programme: Programme, birthday: int = 0) -> Settlement:
     """Return what the net state of ``receipt`` is worth by the rules in force when it happened.
+
+    ``birthday`` says whether it was the member's (``bonuses.BIRTHDAYS``).
 
     Rounding: each line once, down to whole points. So a part of a line that comes back takes
     back the difference between two such results, whatever the number of steps it took.
@@ -52,18 +65,47 @@ def settle(receipt: Receipt, programme: Programme) -> Settlement:
     version = programme.in_force(receipt.occurred_at)
     if version is None or receipt.currency != programme.currency:
         return Settlement(0, 0, [], None)
-    return settle_by(version, receipt, programme)
+    if version.lookups.personal:
+        return settle_by(version, receipt, programme, birthday=birthday)
+    return _settle(
+        version, receipt, programme, version.lookups.open_to(receipt, programme.time_zone)
+    )
 
 
-def settle_by(version: Version, receipt: Receipt, programme: Programme) -> Settlement:
+def settle_by(
+    version: Version, receipt: Receipt, programme: Programme, *, birthday: int = 0
+) -> Settlement:
     """Return what the net state of ``receipt`` is worth by the rules of one version."""
+    lookups = version.lookups
+    open_ = lookups.open_to(receipt, programme.time_zone)
+    if lookups.of_birthdays:
+        open_ &= lookups.open_on(birthday)
+    if not open_ & lookups.tiered:
+        return _settle(version, receipt, programme, open_)
+    known: dict[tuple[int, str], Settlement] = {}
+    by_level: list[Settlement] = []
+    for tier in ("", *(one.name for one in programme.tiers)):
+        # Most levels open the same rules as the one below.
+        case = open_ & lookups.open_at(tier), tier if lookups.by_fact else ""
+        if case not in known:
+            known[case] = _settle(version, receipt, programme, *case)
+        by_level.append(known[case])
+    lowest = by_level[0]
+    if all(one == lowest for one in by_level):
+        return lowest
+    return lowest._replace(by_level=tuple(by_level))
+
+
+def _settle(  # noqa: PLR0917  called for each receipt
+    version: Version, receipt: Receipt, programme: Programme, open_: int, tier: str = ""
+) -> Settlement:
+    """Return what it is worth by the rules that are open to it."""
     # The hottest loop of the service: look-ups for each line, and one flat list for the
     # explanation. Conditions wait until a line counts for their rule.
     lookups = version.lookups
     by_category, by_sku, anywhere = lookups.by_category.get, lookups.by_sku, lookups.anywhere
     combinations, combine = lookups.combinations.get, lookups.combine
     divisor = programme.minor_per_unit * PERCENT
-    open_ = lookups.open_to(receipt, programme.time_zone)
     waiting = open_ & lookups.deferred
     facts: Facts | None = None
     failed = once = total = qualifying = 0
@@ -77,7 +119,7 @@ def settle_by(version: Version, receipt: Receipt, programme: Programme) -> Settl
             mask |= by_sku.get(line.sku, 0)
         mask &= open_
         if mask & waiting and not mask & lookups.excluded:
-            facts = facts or Facts(receipt, lookups, programme.time_zone)
+            facts = facts or Facts(receipt, lookups, programme.time_zone, tier=tier)
             refused, without_answer = _refused(mask & waiting, lookups, facts)
             waiting &= ~mask
             open_ &= ~refused
@@ -120,7 +162,12 @@ def stays_from(receipt: ReceiptRevision, version: Version, begins_at: datetime) 
 
 
 def keep(
-    net: Settlement, receipt: ReceiptRevision, programme: Programme, begins_at: datetime
+    net: Settlement,
+    receipt: ReceiptRevision,
+    programme: Programme,
+    begins_at: datetime,
+    *,
+    birthday: int = 0,
 ) -> Settlement:
     """Return what a receipt is worth with the points that had begun when goods came back, and stay.
 
@@ -131,14 +178,21 @@ def keep(
     since = stays_from(receipt, net.version, begins_at)
     if since is None or not any(one.at >= since for line in receipt.lines for one in line.returns):
         return net
-    was = settle_by(net.version, before(receipt, since), programme)
-    return net._replace(points=was.points, lines=was.lines)
+    was = settle_by(net.version, before(receipt, since), programme, birthday=birthday)
+    by_level = [
+        net.at(level)._replace(points=was.at(level).points, lines=was.at(level).lines)
+        for level in range(max(len(net.by_level), len(was.by_level)))
+    ]
+    return net._replace(points=was.points, lines=was.lines, by_level=tuple(by_level))
 
 
-def came_back(receipt: RevisedReceipt, net: Settlement, programme: Programme) -> Returns:
+def came_back(
+    receipt: RevisedReceipt, net: Settlement, programme: Programme, *, birthday: int = 0
+) -> Returns:
     """Return what came off what counts for a tier, by time: the amount, and the points.
 
-    The points are the difference between two settlements, before the return and after it.
+    The points are the difference between two settlements, before the return and after it, as for
+    a member without a tier.
     """
     version = net.version
     times = sorted({one.at for line in receipt.lines for one in line.returns}, reverse=True)
@@ -154,7 +208,7 @@ def came_back(receipt: RevisedReceipt, net: Settlement, programme: Programme) ->
     points: list[tuple[datetime, int]] = []
     after = net.points
     for at in times:
-        worth = settle_by(version, before(receipt, at), programme).points
+        worth = settle_by(version, before(receipt, at), programme, birthday=birthday).points
         points.append((at, worth - after))
         after = worth
     return merged(amounts, points)

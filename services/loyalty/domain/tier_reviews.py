@@ -62,7 +62,7 @@ def count(ladder: Ladder, member: MemberState, before: Counting, after: Counting
     """
     same_period, same_returns = before.year == after.year, before.returns == after.returns
     same = before.qualifying_minor == after.qualifying_minor and same_period and same_returns
-    if same and (not ladder.by_points or before.desired == after.desired):
+    if same and (not ladder.by_points or before.base_worth == after.base_worth):
         return False
     moved = ladder.rolling or bool(member.returned) or not same_returns
     for receipt, sign in ((before, -1), (after, 1)):

@@ -7,13 +7,15 @@ particular not when we heard of what. Recorded are only what was announced of it
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import NamedTuple
 
 from services.loyalty.domain.accounts import MemberState
 from services.loyalty.domain.ladder import Counting, Ladder
+
+_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Move(NamedTuple):
@@ -66,6 +68,52 @@ def standing_by_sums(ladder: Ladder, sums: Mapping[int, int], as_of: datetime) -
     return _walk(ladder, _course(ladder, (), sums=dict(sums), period=first, as_of=as_of), as_of)
 
 
+def held_by_sums(ladder: Ladder, sums: Mapping[int, int], at: datetime) -> int:
+    """Return the level at a time behind everything that counts: right where nothing is disputed.
+
+    What ``standing_by_sums`` says of it, and nothing else.
+    """
+    walk = _Walk(ladder)
+    first = _period_of_grace(ladder, at)
+    for begins, carried in _course(ladder, (), sums=dict(sums), period=first, as_of=at):
+        if begins > at:
+            break
+        walk.move(begins, carried)
+    walk.run_out(at)
+    return walk.held
+
+
+def held_before(
+    ladder: Ladder, facts: Iterable[Counting], times: Iterable[datetime]
+) -> dict[datetime, int]:
+    """Return the level at each of those times, before anything counts that happens just then.
+
+    One walk for all of them. Right from the facts that ``first_relevant`` says on for the first.
+    """
+    asked = set(times)
+    # Whatever anybody knew: a return counts when the till says, and not when we heard of it.
+    moves = sorted(move for fact in facts for move in _moves(ladder, fact, _EVER))
+    by_time = {at: list(together) for at, together in groupby(moves, key=itemgetter(0))}
+    walk, sums = _Walk(ladder), dict[int, int]()
+    found: dict[datetime, int] = {}
+    period, next_at = 0, _EVER
+    for at in sorted({*asked, *by_time}):
+        if not period:
+            period = ladder.period_at(at)
+            next_at = ladder.starts(period + 1)
+        while next_at <= at:
+            period += 1
+            walk.move(next_at, ladder.carried(sums, period))
+            next_at = ladder.starts(period + 1)
+        if at in asked:
+            walk.run_out(at)
+            found[at] = walk.held
+        for move in by_time.get(at, ()):
+            sums[move.period] = sums.get(move.period, 0) + move.amount
+        walk.move(at, ladder.carried(sums, period))
+    return found
+
+
 def is_disputed(ladder: Ladder, member: MemberState, as_of: datetime) -> bool:
     """Whether sums do not tell: with what came back, they would have carried another level."""
     if not member.returned or not ladder.policy.grace_days:
@@ -91,7 +139,8 @@ def _moves(ladder: Ladder, fact: Counting, as_of: datetime) -> Iterator[Move]:
     net, _ = ladder.counted(fact)
     gone = ladder.gone(fact)
     # A till's clock may be ahead: what it sold counts as soon as we know of it.
-    at = min(fact.occurred_at, as_of) if fact.occurred_at else ladder.starts(fact.year)
+    sold_at = fact.sold_at or fact.occurred_at
+    at = min(sold_at, as_of) if sold_at else ladder.starts(fact.year)
     if net or gone:
         yield Move(at, fact.year, net + sum(amount for _, amount in gone))
     for time, amount in gone:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.loyalty.domain import explain, fold, notices
+from services.loyalty.domain import explain, notices, why
 from services.loyalty.domain.accounts import REDEEMED
 from services.loyalty.domain.approvals import Decision
 from services.loyalty.domain.fold import Book
@@ -111,7 +111,7 @@ def points(posting: Posting, book: Book) -> Outgoing:
         expires_at=change.after.expires_at(book.programme.time_zone),
         programme_version=version.version if version else "none",
         explain=explain.in_short(posting, book.programme),
-        imported=fold.is_history(event),
+        imported=why.is_history(event),
     )
     announced = kind(
         id=event_id,

@@ -9,8 +9,9 @@ from typing import Literal, cast
 
 from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain.backtest import Backtest, Outcome
-from services.loyalty.domain.fold import ReceiptEvent
-from services.loyalty.handlers import programmes
+from services.loyalty.domain.considered import NOBODY
+from services.loyalty.domain.receipts import ReceiptEvent, ReceiptRevision
+from services.loyalty.handlers import programmes, who
 from shared.contracts.structs import Unreadable
 from shared.contracts.topics import TOPICS, Topic
 from shared.errors import Refused
@@ -107,7 +108,10 @@ class _Run:
         async with aclosing(source) as batches:
             async for records in batches:
                 for at in range(0, len(records), PIECE):
-                    self._take(topic, records[at : at + PIECE])
+                    receipts = self._take(topic, records[at : at + PIECE])
+                    found = await who.look_at(context, receipts) if self.work.personal else {}
+                    for one in receipts:
+                        self.work.count(one, found.get(one.receipt_id, NOBODY))
                     await asyncio.sleep(0)
                     if self.events >= bounds.events:
                         return "events"
@@ -115,7 +119,8 @@ class _Run:
                         return "time"
         return None
 
-    def _take(self, topic: Topic, records: "Sequence[ConsumerRecord]") -> None:
+    def _take(self, topic: Topic, records: "Sequence[ConsumerRecord]") -> list[ReceiptRevision]:
+        receipts: list[ReceiptRevision] = []
         for record in records:
             self.events += 1
             try:
@@ -123,4 +128,5 @@ class _Run:
             except Unreadable:
                 self.unreadable += 1
                 continue
-            self.work.count(cast("ReceiptEvent", event).data)
+            receipts.append(cast("ReceiptEvent", event).data)
+        return receipts

@@ -7,8 +7,9 @@ from uuid import UUID
 from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain import closing, drawing, stock
 from services.loyalty.domain.accounts import MemberState, line
+from services.loyalty.domain.becoming import ReceiptState
 from services.loyalty.domain.closing import Batch
-from services.loyalty.domain.fold import Book, ReceiptState
+from services.loyalty.domain.fold import Book
 from services.loyalty.domain.postings import Closing, Holdings
 from services.loyalty.handlers import announce
 from services.loyalty.store import ledger, lots, rewards, spends, units

@@ -38,7 +38,8 @@ async def follow(tx: Tx, book: Book, events: Sequence[Occasion]) -> list[Gift]:
         # What the batch has changed stands in the place of what the table has.
         receipts = await ledger.load_periods(tx, spans, book.programme) | book.receipts
         progress.reach(counters, asking, receipts, book.programme)
-        event_ids = {event.data.receipt_id: event.id for event in events}
+        event_ids = {receipt_id: event.id for receipt_id, event in book.releveled.items()}
+        event_ids |= {event.data.receipt_id: event.id for event in events}
         causes = {(key.member_id, key.rule): event_ids[one] for key, one in asking.items()}
         gifts = await _give(tx, book.programme, counters, causes)
     await store.write(tx, counters)

@@ -5,10 +5,11 @@ from datetime import datetime
 from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
-from services.loyalty.domain import fold
+from services.loyalty.domain import fold, held
 from services.loyalty.domain.closing import Batch
+from services.loyalty.domain.held import Late
 from services.loyalty.domain.programme import Programme
-from services.loyalty.handlers import announce, books, challenges, gift_holds, holds, tiers
+from services.loyalty.handlers import announce, books, challenges, gift_holds, holds, tiers, who
 from services.loyalty.store import ledger
 from shared.contracts.purchases import PurchaseEvent
 from shared.db import Tx
@@ -30,10 +31,18 @@ async def on_purchases(tx: Tx, events: Sequence[PurchaseEvent], context: Loyalty
     members = await books.lock(tx, wanted, context)
     loaded = await ledger.lock_receipts(tx, receipt_ids, owners, programme)
     loaded |= await ledger.load_periods(tx, capped_periods(touched, programme), programme)
+    late: dict[UUID, Late] = {}
+    if programme.by_tier:
+        late = held.late(events, members, loaded, programme, now=context.clock.now())
+        loaded |= await who.read_histories(tx, late, programme)
     context.rules.check_fresh(programme)
     book = books.open_book(members, context, loaded)
+    if programme.by_birthday:
+        book.born = await who.read_birth_dates(tx, events, programme)
+    book.levels = held.foresee(book, late, events)
     for event in events:
         fold.fold(book, event)
+    held.follow(book, late)
     as_of = max([context.clock.now(), *(event.data.received_at for event in events)])
     spent = await holds.capture_named(tx, book, events, named, now=as_of)
     gifts = await challenges.follow(tx, book, events)

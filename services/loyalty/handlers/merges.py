@@ -6,12 +6,21 @@ from datetime import timedelta
 from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
-from services.loyalty.domain import accounts
+from services.loyalty.domain import accounts, held
 from services.loyalty.domain.accounts import MemberState
 from services.loyalty.domain.closing import Batch
 from services.loyalty.domain.members import Member
 from services.loyalty.domain.merges import Merge
-from services.loyalty.handlers import announce, books, enrol, holds, member_events, tiers
+from services.loyalty.handlers import (
+    announce,
+    books,
+    challenges,
+    enrol,
+    holds,
+    member_events,
+    tiers,
+    who,
+)
 from services.loyalty.store import members as member_store
 from services.loyalty.store import merges as store
 from shared import ids
@@ -94,11 +103,18 @@ async def _post(
 ) -> None:
     """Post what a merge, or its end, moves between two books, and what it does to tiers."""
     accounts.credit(members, change.member_id, -1 if change.undone_at else 1)
-    book = books.open_book(members, context)
     at = change.undone_at or change.merged_at
-    closed = await books.write(tx, Batch(book, at), redraw={change.member_id})
     cause_id = ids.derived_id(change.merge_id, "tiers", 1 if change.undone_at else 0)
     heirs = accounts.line(members, change.member_id)[1:]
+    programme = await context.rules.follow(tx)
+    late = held.joined(change, heirs, cause_id) if programme.by_tier else {}
+    loaded = await who.read_histories(tx, late, programme)
+    context.rules.check_fresh(programme)
+    book = books.open_book(members, context, loaded)
+    book.levels = held.foresee(book, late)
+    held.follow(book, late)
+    gifts = await challenges.follow(tx, book, ()) if book.releveled else ()
+    closed = await books.write(tx, Batch(book, at, gifts=gifts), redraw={change.member_id})
     await tiers.review(tx, book, [tiers.cause(members[one], one, cause_id, at) for one in heirs])
     await announce.on_ledger(tx, book, closed)
 

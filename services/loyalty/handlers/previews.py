@@ -6,15 +6,15 @@ from datetime import date, datetime
 from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
-from services.loyalty.domain import approvals, considered, explain, settle
+from services.loyalty.domain import approvals, considered, explain, occasions, settle
 from services.loyalty.domain.caps import Claim, Grant, Period
-from services.loyalty.domain.considered import Considered
+from services.loyalty.domain.considered import NOBODY, Considered, Who
 from services.loyalty.domain.explain import ExplainedLine
 from services.loyalty.domain.programme import Programme
 from services.loyalty.domain.settle import Settlement
 from services.loyalty.handlers import challenges, programmes
 from services.loyalty.handlers.challenges import Ahead, Sale
-from services.loyalty.store import members
+from services.loyalty.store import birthdays, members, reads
 from services.loyalty.store import programmes as store
 from shared import identity, ids
 from shared.db import Tx
@@ -91,11 +91,13 @@ class Preview:
 async def preview(tx: Tx, basket: Basket, version: str | None, context: LoyaltyContext) -> Preview:
     """Return what the ledger would post for this sale now, by a draft where one is named.
 
-    Without a member it is what one without other receipts would get.
+    With the tier that the member has now. Without a member it is what one without other receipts
+    would get.
     """
     programme = await context.rules.follow(tx)
     member_id = await _member_of(tx, basket, context)
-    settled = settle.settle(basket, programme)
+    who = await _look_at(tx, member_id, basket, programme)
+    settled = settle.settle(basket, programme, birthday=who.birthday)
     if version is not None:
         # As if it were in force; the other receipts of the member keep what they are worth.
         tried = await programmes.load_version(tx, version, context)
@@ -103,7 +105,8 @@ async def preview(tx: Tx, basket: Basket, version: str | None, context: LoyaltyC
         programme = programme.with_versions([tried])
         settled = Settlement(0, 0, [], None)
         if basket.currency == programme.currency:
-            settled = settle.settle_by(tried, basket, programme)
+            settled = settle.settle_by(tried, basket, programme, birthday=who.birthday)
+    settled = settled.at(programme.ladder.level_of(who.tier))
     grant = await _grant(tx, basket, member_id, settled=settled, programme=programme)
     ahead = None
     if member_id is not None:
@@ -118,10 +121,20 @@ async def preview(tx: Tx, basket: Basket, version: str | None, context: LoyaltyC
         qualifying_minor=settled.qualifying_minor,
         value_minor=programme.value_minor(grant.points),
         lines=explain.explain_lines(settled.lines, settled.version, programme),
-        rules=considered.consider(settled, grant, basket, programme.time_zone),
+        rules=considered.consider(settled, grant, basket, programme.time_zone, who=who),
         needs_approval=approvals.needed(settled),
         challenges=ahead,
     )
+
+
+async def _look_at(tx: Tx, member_id: UUID | None, basket: Basket, programme: Programme) -> Who:
+    """Return who the member is: the tier as announced, and whether it is a birthday."""
+    if member_id is None:
+        return NOBODY
+    born = (await birthdays.load_birth_dates(tx, [member_id])).get(member_id)
+    day = basket.occurred_at.astimezone(programme.time_zone).date()
+    account = await reads.load_account(tx, member_id)
+    return Who(account.tier or "", occasions.birthday(born, day))
 
 
 async def _member_of(tx: Tx, basket: Basket, context: LoyaltyContext) -> UUID | None:

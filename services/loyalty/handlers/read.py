@@ -10,9 +10,9 @@ from uuid import UUID
 from services.loyalty.context import LoyaltyContext
 from services.loyalty.domain import came_back, drawing, tier_views, tiers
 from services.loyalty.domain.accounts import gain
+from services.loyalty.domain.becoming import ReceiptState
 from services.loyalty.domain.came_back import CameBack
 from services.loyalty.domain.explain import Explanation, Recorded, explain
-from services.loyalty.domain.fold import ReceiptState
 from services.loyalty.domain.lots import NEVER, Drawn, Lot
 from services.loyalty.domain.tier_views import TierView
 from services.loyalty.handlers import books, enrol

@@ -5,9 +5,10 @@ from datetime import datetime
 from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
-from services.loyalty.domain import explain, fold, tier_reviews, tiers
+from services.loyalty.domain import explain, tier_reviews, tiers, why
 from services.loyalty.domain.accounts import MemberState, line
-from services.loyalty.domain.fold import Book, ReceiptState
+from services.loyalty.domain.becoming import ReceiptState
+from services.loyalty.domain.fold import Book
 from services.loyalty.domain.ladder import Ladder
 from services.loyalty.domain.tier_reviews import Cause
 from services.loyalty.handlers import announce, books
@@ -31,7 +32,7 @@ async def review_moved(tx: Tx, book: Book, as_of: datetime) -> None:
             event.id,
             _not_before(book.members[member_id], as_of),
             event.time,
-            imported=fold.is_history(event),
+            imported=why.is_history(event),
         )
         for member_id, event in book.moved.items()
     ]

@@ -13,8 +13,7 @@ from services.loyalty.domain.challenges import Challenge, reshaped
 from services.loyalty.domain.ladder import Measure, Tier, TierPolicy
 from services.loyalty.domain.programme import Programme, Worth
 from services.loyalty.settings.parts import Document, Title
-from services.loyalty.settings.rewards import unknown_tiers
-from services.loyalty.settings.rules import VersionDocument
+from services.loyalty.settings.rules import VersionDocument, unknown_tiers
 from shared.errors import Malformed
 
 
@@ -111,7 +110,7 @@ class ProgrammeDocument(Document):
                 raise ValueError(message)
             known |= {one.rule: one for one in compiled}
         for version in self.versions:
-            for path, told in unknown_tiers(version.rewards, [tier.name for tier in self.tiers]):
+            for path, told in unknown_tiers(version, [tier.name for tier in self.tiers]):
                 message = f"{version.version}: {path}: {told}"
                 raise ValueError(message)
         return self

@@ -1,6 +1,6 @@
 """The rewards of a version as a document: what there is for points, for whom, how often, when."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
@@ -100,11 +100,3 @@ class RewardRule(Document):
             available_from=self.available_from,
             available_until=self.available_until,
         )
-
-
-def unknown_tiers(rewards: Sequence[RewardRule], tiers: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield path and message of each tier that a reward names and the programme has not."""
-    for place, reward in enumerate(rewards):
-        for name in reward.tiers:
-            if name not in tiers:
-                yield f"rewards.{place}.tiers", f"the programme has no tier {name}"

@@ -1,6 +1,6 @@
 """One version of the rules as a document: base rate, bonuses, what is excluded, caps, expiry."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Annotated, Literal, Self
@@ -29,6 +29,7 @@ from services.loyalty.settings.parts import (
     WEEKDAYS,
     Document,
     IdentifierKind,
+    Name,
     Names,
     RuleId,
     SalesChannel,
@@ -38,7 +39,7 @@ from services.loyalty.settings.parts import (
     WrittenInstant,
     wrong,
 )
-from services.loyalty.settings.rewards import REWARDS_MAX, RewardRule, unknown_tiers
+from services.loyalty.settings.rewards import REWARDS_MAX, TIERS_MAX, RewardRule
 from services.loyalty.settings.terms import ExpiryRule, PendingRule, ReturnsRule
 from shared.errors import Malformed
 
@@ -98,6 +99,10 @@ class BonusRule(Document):
     hours: HoursDocument | None = None
     sales_channels: Annotated[tuple[SalesChannel, ...], Field(max_length=4)] = ()
     identified_by: Annotated[tuple[IdentifierKind, ...], Field(max_length=5)] = ()
+    tiers: Annotated[tuple[Name, ...], Field(max_length=TIERS_MAX)] = ()
+    """One of these was held just before the sale, by all that is known of the member."""
+    birthday: Literal["day", "month"] | None = None
+    """The sale is on the member's birthday, or in its month, of the time zone."""
     minimum_spend_minor: int = Field(strict=True, default=0, ge=0, le=10**12)
     """Paid for the receipt, without what is excluded."""
     minimum_quantity_milli: int = Field(strict=True, default=0, ge=0, le=10**12)
@@ -146,6 +151,8 @@ class BonusRule(Document):
             hours=self.hours.compiled() if self.hours else None,
             sales_channels=frozenset(self.sales_channels),
             identified_by=frozenset(self.identified_by),
+            tiers=frozenset(self.tiers),
+            birthday=self.birthday,
             minimum_spend_minor=self.minimum_spend_minor,
             minimum_quantity_milli=self.minimum_quantity_milli,
             when=compile_condition(self.when) if self.when else None,
@@ -206,6 +213,16 @@ class RulesDocument(Document):
             told = "take: pending_only needs pending points: pending with days or fulfilment"
             raise wrong("returns", told)
         return rule
+
+    @model_validator(mode="after")
+    def _know_whether_it_waits(self) -> Self:
+        """Refuse what would let a late sale decide both whether points wait and which ones stay."""
+        waits = self.pending is not None and self.pending.approval_above is not None
+        tiered = any(one.compiled().tiered for one in self.bonuses)
+        if self.returns.take == "pending_only" and waits and tiered:
+            told = "returns: pending_only can not stand with approval_above and rules on tiers"
+            raise wrong("returns", told)
+        return self
 
     @model_validator(mode="after")
     def _each_reward_has_its_name(self) -> Self:
@@ -331,15 +348,24 @@ def check(document: object, tiers: Iterable[Tier]) -> list[Finding]:
         draft = DraftDocument.model_validate(document)
     except ValidationError as error:
         return problems(error)
-    return [Finding(*told) for told in unknown_tiers(draft.rewards, [one.name for one in tiers])]
+    return [Finding(*told) for told in unknown_tiers(draft, [one.name for one in tiers])]
 
 
 def check_tiers(document: RulesDocument, tiers: Iterable[Tier]) -> None:
-    """Raise ``Malformed`` where a reward is for a tier that is none of those."""
-    told = unknown_tiers(document.rewards, [one.name for one in tiers])
+    """Raise ``Malformed`` where a reward or a bonus is for a tier that is none of those."""
+    told = unknown_tiers(document, [one.name for one in tiers])
     errors = [{"field": path, "message": message} for path, message in told]
     if errors:
         raise Malformed("programme_malformed", "The rules are not valid.", errors=errors)
+
+
+def unknown_tiers(document: RulesDocument, tiers: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield path and message of each tier that a rule names and the programme has not."""
+    for part, rules in (("bonuses", document.bonuses), ("rewards", document.rewards)):
+        for place, rule in enumerate(rules):
+            for name in rule.tiers:
+                if name not in tiers:
+                    yield f"{part}.{place}.tiers", f"the programme has no tier {name}"
 
 
 def problems(error: ValidationError) -> list[Finding]:

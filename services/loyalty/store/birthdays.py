@@ -1,7 +1,7 @@
 """Whose birthday it is."""
 
 import calendar
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -75,6 +75,17 @@ async def list_due(
             read=True, of=member
         )
     return [Due(*row) for row in await tx.execute(statement)]
+
+
+async def load_birth_dates(tx: Tx, member_ids: Collection[UUID]) -> dict[UUID, date]:
+    """Return those that are known of those members."""
+    wanted = bulk.array(sa.Uuid(), list(member_ids))
+    rows = await tx.execute(
+        sa.select(member.c.member_id, member.c.birth_date).where(
+            member.c.member_id == sa.any_(wanted), member.c.birth_date.is_not(None)
+        )
+    )
+    return {row.member_id: row.birth_date for row in rows}
 
 
 def _codes(day: date) -> tuple[int, ...]:

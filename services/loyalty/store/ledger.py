@@ -14,12 +14,12 @@ import asyncpg
 
 from services.loyalty.domain import chain, tiers
 from services.loyalty.domain.accounts import Leg, MemberState
-from services.loyalty.domain.fold import ReceiptState
-from services.loyalty.domain.ladder import Ladder, read_returns, write_returns
+from services.loyalty.domain.becoming import ReceiptState
+from services.loyalty.domain.ladder import Ladder
 from services.loyalty.domain.merges import Merge
 from services.loyalty.domain.postings import Move, Posting
 from services.loyalty.domain.programme import Programme
-from services.loyalty.store import tier_counting
+from services.loyalty.store import receipt_rows, tier_counting
 from services.loyalty.store.tables import entry, receipt
 from shared.db import Tx, bulk
 from shared.errors import Unavailable
@@ -27,17 +27,12 @@ from shared.errors import Unavailable
 BY_NUMBER = attrgetter("int")
 """Postgres' order of UUIDs; comparing the numbers is several times faster than the objects."""
 
-RECEIPT_COLUMNS = ("receipt_id", "member_id", "revision", "posted", "qualifying_minor", "year",
-                   "desired", "occurred_at", "store_id", "programme_version",
-                   "begins_at", "counts", "returns", "approval", "approved_at",
-                   "due_at")  # fmt: skip
-
 OWNERS = (
     "SELECT receipt_id, member_id, occurred_at FROM receipt WHERE receipt_id = ANY ($1::uuid[])"
 )
 
 LOCK_RECEIPTS = f"""
-    SELECT {", ".join(RECEIPT_COLUMNS)}
+    SELECT {", ".join(receipt_rows.COLUMNS)}
     FROM receipt
     WHERE receipt_id = ANY ($1::uuid[])
     ORDER BY receipt_id
@@ -45,7 +40,7 @@ LOCK_RECEIPTS = f"""
 """  # noqa: S608  constants
 
 LOAD_PERIODS = f"""
-    SELECT {", ".join(f"receipt.{name}" for name in RECEIPT_COLUMNS)}
+    SELECT {", ".join(f"receipt.{name}" for name in receipt_rows.COLUMNS)}
     FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[])
         AS period (member_id, since, until)
     JOIN receipt ON receipt.member_id = period.member_id
@@ -54,11 +49,12 @@ LOAD_PERIODS = f"""
 
 UPDATE_RECEIPTS = f"""
     UPDATE receipt
-    SET {", ".join(f"{name} = settled.{name}" for name in RECEIPT_COLUMNS[1:])}
+    SET {", ".join(f"{name} = settled.{name}" for name in receipt_rows.COLUMNS[1:])}
     FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::bigint[], $6::int[],
             $7::bigint[], $8::timestamptz[], $9::text[], $10::text[], $11::timestamptz[],
-            $12::json[], $13::json[], $14::text[], $15::timestamptz[], $16::timestamptz[])
-        AS settled ({", ".join(RECEIPT_COLUMNS)})
+            $12::json[], $13::json[], $14::text[], $15::timestamptz[], $16::timestamptz[],
+            $17::json[], $18::smallint[], $19::timestamptz[], $20::smallint[])
+        AS settled ({", ".join(receipt_rows.COLUMNS)})
     WHERE receipt.receipt_id = settled.receipt_id
 """  # noqa: S608  constants
 
@@ -167,7 +163,7 @@ async def lock_receipts(
     """
     connection = await _driver(tx)
     rows = await connection.fetch(LOCK_RECEIPTS, list(receipt_ids))
-    states = dict(_receipt_state(row, programme) for row in rows)
+    states = dict(receipt_rows.read(row, programme) for row in rows)
     if {key: state.member_id for key, state in states.items()} != {
         key: member_id for key, (member_id, _) in owners.items()
     }:
@@ -186,27 +182,7 @@ async def load_periods(
         return {}
     connection = await _driver(tx)
     rows = await connection.fetch(LOAD_PERIODS, *map(list, zip(*periods, strict=True)))
-    return dict(_receipt_state(row, programme) for row in rows)
-
-
-def _receipt_state(row: Sequence[Any], programme: Programme) -> tuple[UUID, ReceiptState]:
-    receipt_id, member_id, revision, posted, qualifying_minor, year, *settled = row
-    desired, occurred_at, store_id, version, begins_at, counts, returns, *approval = settled
-    return receipt_id, ReceiptState(
-        member_id,
-        revision,
-        posted,
-        qualifying_minor,
-        year,
-        desired,
-        occurred_at,
-        begins_at,
-        store_id or "",
-        programme.by_name.get(version),
-        tuple(counts) if counts else (),
-        read_returns(returns) if returns else (),
-        *approval,
-    )
+    return dict(receipt_rows.read(row, programme) for row in rows)
 
 
 async def insert_receipts(tx: Tx, states: Mapping[UUID, ReceiptState]) -> None:
@@ -216,7 +192,7 @@ async def insert_receipts(tx: Tx, states: Mapping[UUID, ReceiptState]) -> None:
     batch will see what that one wrote.
     """
     try:
-        await bulk.copy_rows(tx, receipt, RECEIPT_COLUMNS, _receipt_rows(states))
+        await bulk.copy_rows(tx, receipt, receipt_rows.COLUMNS, receipt_rows.write(states))
     except asyncpg.UniqueViolationError as error:
         raise Unavailable("receipt_race", "Another batch settles one of these receipts.") from error
 
@@ -224,32 +200,8 @@ async def insert_receipts(tx: Tx, states: Mapping[UUID, ReceiptState]) -> None:
 async def update_receipts(tx: Tx, states: Mapping[UUID, ReceiptState]) -> None:
     """Write the new state of receipts that ``lock_receipts`` returned."""
     connection = await _driver(tx)
-    await connection.execute(UPDATE_RECEIPTS, *map(list, zip(*_receipt_rows(states), strict=True)))
-
-
-def _receipt_rows(states: Mapping[UUID, ReceiptState]) -> list[tuple[Any, ...]]:
-    # In the order of the ids: two transactions with the same new receipts must not deadlock.
-    return [
-        (
-            receipt_id,
-            state.member_id,
-            state.revision,
-            state.posted,
-            state.qualifying_minor,
-            state.year,
-            state.desired,
-            state.occurred_at,
-            state.store_id,
-            state.version.version if state.version else None,
-            state.begins_at,
-            str(list(state.counts)) if state.counts else None,
-            write_returns(state.returns) if state.returns else None,
-            state.approval,
-            state.approved_at,
-            state.due_at,
-        )
-        for receipt_id, state in sorted(states.items(), key=lambda item: item[0].int)
-    ]
+    columns = zip(*receipt_rows.write(states), strict=True)
+    await connection.execute(UPDATE_RECEIPTS, *map(list, columns))
 
 
 async def lock_members(
@@ -397,6 +349,8 @@ def _posting(posting: Posting, leg: Leg) -> chain.Entry:
     )
     if change.cap is not None:
         explain += f',"desired":{change.after.desired},"cap":"{change.cap.rule}"'
+    if change.why == "tier":
+        explain += f',"level":{change.after.level}'
     return chain.Entry(
         change.member_id,
         leg.version,

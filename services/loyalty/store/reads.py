@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from services.loyalty.domain import ladder
-from services.loyalty.domain.fold import ReceiptState
+from services.loyalty.domain.becoming import ReceiptState
 from services.loyalty.domain.programme import Programme
 from services.loyalty.store.tables import account, entry, receipt
 from shared.db import Tx

@@ -230,6 +230,12 @@ receipt = sa.Table(
     sa.Column("approval", sa.Text, nullable=True),
     sa.Column("approved_at", _INSTANT, nullable=True),
     sa.Column("due_at", _INSTANT, nullable=True),
+    sa.Column("by_level", JSON, nullable=True),
+    sa.Column("level", sa.SmallInteger, nullable=True),
+    sa.Column("sold_at", _INSTANT, nullable=True),
+    sa.Column("birthday", sa.SmallInteger, nullable=True),
+    sa.CheckConstraint("(by_level IS NULL) = (level IS NULL)", name="receipt_level"),
+    sa.CheckConstraint("birthday BETWEEN 0 AND 3", name="receipt_birthday"),
     sa.CheckConstraint(
         "approval IS NOT NULL AND approval IN ('waiting', 'approved', 'rejected')"
         " AND (approval = 'approved') = (approved_at IS NOT NULL)"
@@ -246,7 +252,11 @@ counts for a tier, as in ``qualifying_spend``. ``returns`` is null where nothing
 back; else when how much did, and how many points that took, so that ``qualifying_minor`` and
 ``desired`` with their sums are what was sold.
 ``approval`` is null for one that need not wait for the staff; what was decided is in ``approval``
-as well, the table. ``due_at`` says when points would begin that wait.
+as well, the table. ``due_at`` says when points would begin that wait. ``by_level`` is what it would
+be worth at each level of the tiers, and ``level`` the one that was held just before the sale: null
+where it is worth the same at all. ``sold_at`` is null unless the till's clock was ahead: then it is
+when we heard of it. ``birthday`` says whether it was the member's (1: the day, 2: the month), as we
+knew when it was first settled for that member; null where no rule asked.
 """
 sa.Index(
     "receipt_waiting",

@@ -63,7 +63,8 @@ _SUMS = sa.text("""
         SELECT member_id, year,
             sum(CASE :measure
                 WHEN 'spend' THEN qualifying_minor
-                WHEN 'points' THEN desired
+                WHEN 'points' THEN CASE WHEN approval = 'rejected' THEN 0
+                    ELSE coalesce((by_level ->> 0)::bigint, desired) END
                 ELSE (qualifying_minor > 0)::int
             END) AS net,
             sum(CASE :measure

@@ -9,9 +9,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from services.loyalty.domain.accounts import MemberState
-from services.loyalty.domain.fold import ReceiptState
+from services.loyalty.domain.becoming import ReceiptState
 from services.loyalty.domain.ladder import read_returns
+from services.loyalty.domain.programme import Programme
 from services.loyalty.domain.tier_reviews import TierChange, TierNotice
+from services.loyalty.store import receipt_rows
 from services.loyalty.store.award_tables import merge
 from services.loyalty.store.tables import account, receipt, tier_change, tier_notice
 from shared.db import Tx, bulk
@@ -56,18 +58,22 @@ async def load_counting(
             receipt.c.year,
             receipt.c.occurred_at,
             receipt.c.returns,
+            receipt.c.sold_at,
+            receipt.c.by_level,
+            receipt.c.approval,
         )
         .join(own, own.c.member_id == receipt.c.member_id)
         .where(
             receipt.c.year >= since,
             (receipt.c.qualifying_minor > 0)
             | (receipt.c.desired > 0)
+            | receipt.c.by_level.is_not(None)
             | receipt.c.returns.is_not(None),
         )
     )
     found: dict[UUID, dict[UUID, ReceiptState]] = {one: {} for one in member_ids}
-    for heir_id, receipt_id, member_id, qualifying_minor, desired, *place, returns in rows:
-        year, occurred_at = place
+    for heir_id, receipt_id, member_id, qualifying_minor, desired, *rest in rows:
+        year, occurred_at, returns, sold_at, by_level, approval = rest
         found[heir_id][receipt_id] = ReceiptState(
             member_id,
             qualifying_minor=qualifying_minor,
@@ -75,8 +81,55 @@ async def load_counting(
             year=year,
             occurred_at=occurred_at,
             returns=read_returns(returns) if returns else (),
+            sold_at=sold_at,
+            by_level=tuple(by_level) if by_level else (),
+            approval=approval,
         )
     return found
+
+
+async def load_sources(
+    tx: Tx, member_ids: Collection[UUID]
+) -> dict[UUID, dict[UUID, datetime | None]]:
+    """Return by member whose receipts count for them, and from which merge on; None: always."""
+    asked = sa.func.unnest(bulk.array(sa.Uuid(), list(member_ids))).column_valued("asked")
+    joined_at = sa.cast(sa.null(), _INSTANT).label("joined_at")
+    own = sa.select(asked.label("heir_id"), asked.label("member_id"), joined_at)
+    own = own.cte("own", recursive=True)
+    # Postgres' greatest passes over nulls.
+    later = sa.func.greatest(own.c.joined_at, merge.c.merged_at)
+    own = own.union(
+        sa.select(own.c.heir_id, merge.c.member_id, later)
+        .join(merge, merge.c.into_id == own.c.member_id)
+        .where(merge.c.undone_at.is_(None))
+    )
+    found: dict[UUID, dict[UUID, datetime | None]] = {one: {} for one in member_ids}
+    for heir_id, member_id, since in await tx.execute(sa.select(own)):
+        found[heir_id][member_id] = since
+    return found
+
+
+async def load_histories(
+    tx: Tx, since: Mapping[UUID, int], programme: Programme
+) -> dict[UUID, ReceiptState]:
+    """Return the receipts of each of those members in the given period or later.
+
+    Whoever writes a receipt holds its member's account.
+    """
+    asked = bulk.unnest(
+        "asked",
+        {
+            "member_id": (sa.Uuid(), list(since)),
+            "since": (sa.Integer(), list(since.values())),
+        },
+    )
+    rows = await tx.execute(
+        sa.select(*(receipt.c[name] for name in receipt_rows.COLUMNS)).join(
+            asked,
+            (receipt.c.member_id == asked.c.member_id) & (receipt.c.year >= asked.c.since),
+        )
+    )
+    return dict(receipt_rows.read(row, programme) for row in rows)
 
 
 async def update_reviewed(tx: Tx, members: Mapping[UUID, MemberState]) -> None:
@@ -121,6 +174,29 @@ async def list_changes(
         statement = statement.where(tier_change.c.tier_change_id < before)
     rows = await tx.execute(statement.order_by(tier_change.c.tier_change_id.desc()).limit(limit))
     return rows.all()
+
+
+async def load_announced(
+    tx: Tx, sales: Mapping[UUID, tuple[UUID, datetime]]
+) -> dict[UUID, str | None]:
+    """Return by sale (of whom, when) the tier that was announced of the member before it."""
+    asked = bulk.unnest(
+        "asked",
+        {
+            "sale_id": (sa.Uuid(), list(sales)),
+            "member_id": (sa.Uuid(), [member_id for member_id, _ in sales.values()]),
+            "at": (_INSTANT, [at for _, at in sales.values()]),
+        },
+    )
+    last = (
+        sa.select(tier_change.c.tier)
+        .where(tier_change.c.member_id == asked.c.member_id, tier_change.c.at < asked.c.at)
+        .order_by(tier_change.c.at.desc(), tier_change.c.tier_change_id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    rows = await tx.execute(sa.select(asked.c.sale_id, last.label("tier")))
+    return {row.sale_id: row.tier for row in rows}
 
 
 async def append_notices(tx: Tx, notices: Sequence[TierNotice]) -> set[UUID]:

@@ -4,7 +4,7 @@ import copy
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from services.loyalty.domain import (
     closing,
     drawing,
     fold,
+    held,
     progress,
     spending,
     stock,
@@ -25,8 +26,10 @@ from services.loyalty.domain import (
 from services.loyalty.domain.accounts import MemberState
 from services.loyalty.domain.approvals import Verdict
 from services.loyalty.domain.awards import Award
+from services.loyalty.domain.becoming import ReceiptState
 from services.loyalty.domain.closing import Batch
-from services.loyalty.domain.fold import Book, ReceiptState
+from services.loyalty.domain.fold import Book
+from services.loyalty.domain.held import Late
 from services.loyalty.domain.lots import Drawn, Lot
 from services.loyalty.domain.merges import Merge
 from services.loyalty.domain.postings import Gift, Holdings, Move, Posting, SpendChange
@@ -53,6 +56,7 @@ class Ledger:
     entries: list[Posting | Move] = field(default_factory=list)
     pieces: Counter[str] = field(default_factory=Counter)
     """Of each reward those that are counted as taken."""
+    born: dict[UUID, date] = field(default_factory=dict)
     merges: list[Merge] = field(default_factory=list)
     """Those that stand."""
     now: datetime = NOW
@@ -64,9 +68,12 @@ class Ledger:
 
     def apply(self, events: Sequence[Any]) -> Book:
         """Fold one batch, post it, and keep the result."""
-        book = Book(self.programme, dict(self.receipts), self.members)
+        book = Book(self.programme, dict(self.receipts), self.members, born=self.born)
+        late = self.late(events)
+        book.levels = held.foresee(book, late, events)
         for event in events:
             fold.fold(book, event)
+        held.follow(book, late)
         self.now = max([self.now, *(event.data.received_at for event in events)])
         changed = closing.name_holds(book, events, self.holds, self.now)
         for change in changed:
@@ -77,6 +84,26 @@ class Ledger:
         self.receipts = dict(book.receipts)
         self.review(book)
         return book
+
+    def late(self, events: Sequence[Any]) -> dict[UUID, Late]:
+        """Find of whom sums do not tell, as ``handlers.earn`` does."""
+        if not self.programme.by_tier:
+            return {}
+        for member_id in {event.data.member_id for event in events} - {None}:
+            self.members.setdefault(member_id, MemberState(0, 0, self.now, {}, None))
+        found = held.late(events, self.members, self.receipts, self.programme, now=self.now)
+        for member_id, one in found.items():
+            one.counting = self.sources(member_id)
+        return found
+
+    def sources(self, member_id: UUID) -> dict[UUID, datetime | None]:
+        """Return whose receipts count for a member, and from which merge on."""
+        found: dict[UUID, datetime | None] = {member_id: None}
+        for merge in reversed(self.merges):  # nobody is merged into one who was merged
+            if merge.into_id in found:
+                later = found[merge.into_id] or merge.merged_at
+                found[merge.member_id] = max(later, merge.merged_at)
+        return found
 
     def follow(self, book: Book) -> list[Gift]:
         """Bring challenges to the receipts, as ``handlers.challenges`` does."""
@@ -138,9 +165,9 @@ class Ledger:
         member_id, now = change.after.member_id, change.occurred_at
         left = self.left(member_id, now)
         long_way = copy.deepcopy(self, {id(self.programme): self.programme})
-        for ledger, held in ((self, left), (long_way, long_way.holdings(member_id))):
+        for ledger, known in ((self, left), (long_way, long_way.holdings(member_id))):
             book = Book(self.programme, dict(self.receipts), ledger.members)
-            ledger.post(Batch(book, now, spends=[change]), known={member_id: held})
+            ledger.post(Batch(book, now, spends=[change]), known={member_id: known})
         assert long_way == self
 
     def left(self, member_id: UUID, now: datetime) -> Holdings:
@@ -220,20 +247,32 @@ class Ledger:
         self.members[merge.member_id].merge = merge
         self.merges.append(merge)
         accounts.credit(self.members, merge.member_id, 1)
-        self.bring(merge.member_id)
+        self.rejoin(merge)
 
     def unmerge(self, merge: Merge) -> None:
         """Undo that."""
-        self.members[merge.member_id].merge = merge.undo("key", self.now)
+        undone = self.members[merge.member_id].merge = merge.undo("key", self.now)
         self.merges.remove(merge)
         accounts.credit(self.members, merge.member_id, -1)
-        self.bring(merge.member_id)
+        self.rejoin(undone)
         self.members[merge.member_id].merge = None
 
-    def bring(self, *member_ids: UUID) -> None:
-        """Redraw those members."""
+    def bring(self, member_id: UUID) -> None:
+        """Redraw a member."""
         book = Book(self.programme, dict(self.receipts), self.members)
-        self.post(Batch(book, self.now), also=member_ids)
+        self.post(Batch(book, self.now), also=[member_id])
+
+    def rejoin(self, change: Merge) -> None:
+        """Redraw whom a merge, or its end, touches, as ``handlers.merges`` does."""
+        book = Book(self.programme, dict(self.receipts), self.members)
+        heirs = accounts.line(self.members, change.member_id)[1:]
+        late = held.joined(change, heirs, change.merge_id) if self.programme.by_tier else {}
+        for member_id, one in late.items():
+            one.counting = self.sources(member_id)
+        book.levels = held.foresee(book, late)
+        held.follow(book, late)
+        self.post(Batch(book, self.now, gifts=self.follow(book)), also=[change.member_id])
+        self.receipts = dict(book.receipts)
 
     def outcome(self) -> dict[str, Any]:
         """Return all that must not depend on the order: balances, lots, tiers, spend."""
@@ -252,6 +291,7 @@ class Ledger:
                 if amount
             },
             "lots": self.lots,
+            "levels": {key: one.level for key, one in self.receipts.items() if one.by_level},
             "awards": {key: one for key, one in self.awards.items() if one.points},
             # Whether a revision that was corrected ever captured a hold depends on whether we
             # heard of it; what the hold takes does not.

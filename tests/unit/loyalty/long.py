@@ -14,12 +14,13 @@ from hypothesis import HealthCheck, settings
 from tests.unit.loyalty import (
     test_challenges,
     test_fold,
+    test_held,
     test_inactivity,
     test_merges,
     test_tier_orders,
 )
 
-MODULES = test_fold, test_challenges, test_tier_orders, test_merges, test_inactivity
+MODULES = test_fold, test_challenges, test_tier_orders, test_held, test_merges, test_inactivity
 
 
 def properties(module: ModuleType) -> Iterator[tuple[str, Callable[[], None]]]:

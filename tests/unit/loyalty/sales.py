@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from services.loyalty.domain.fold import ReceiptState
+from services.loyalty.domain.becoming import ReceiptState
 from services.loyalty.domain.ladder import Ladder, Tier, TierPolicy, merged
 from tests.unit.loyalty import programmes
 

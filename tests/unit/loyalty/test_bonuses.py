@@ -13,9 +13,9 @@ from services.loyalty.domain import considered, settle
 from services.loyalty.domain.bonuses import Bonus, Hours
 from services.loyalty.domain.caps import Grant
 from services.loyalty.domain.conditions import Condition, EvaluationFailed, compile_condition
-from services.loyalty.domain.considered import Considered
+from services.loyalty.domain.considered import Considered, Who
 from services.loyalty.domain.facts import Facts
-from services.loyalty.domain.programme import Version
+from services.loyalty.domain.programme import Programme, Version
 from services.loyalty.domain.settle import FAILED, RECEIPT, Settlement
 from shared.contracts.purchases import Receipt
 from tests import builders
@@ -60,6 +60,9 @@ APPLIES = [
     pytest.param({"sales_channels": frozenset({"app"})}, 150, "sales_channel", id="channel"),
     pytest.param({"identified_by": frozenset({"card", "app_id"})}, 300, None, id="by card"),
     pytest.param({"identified_by": frozenset({"app_id"})}, 150, "identified_by", id="not by app"),
+    pytest.param({"tiers": frozenset({"Gold"})}, 150, "tier", id="another tier"),
+    pytest.param({"birthday": "month"}, 150, "birthday", id="no birthday"),
+    pytest.param({"when": compile_condition("tier == ''")}, 300, None, id="no tier"),
     pytest.param({"weekdays": frozenset({5})}, 300, None, id="on Friday"),
     pytest.param({"weekdays": frozenset({1, 6})}, 150, "weekday", id="not on Friday"),
     pytest.param({"hours": Hours(420, 600)}, 300, None, id="from seven"),
@@ -237,6 +240,7 @@ CONDITIONS = [
         "'BREAD' in categories && hour < 12",
         "100 / (weekday - 5) > 0",
         "skus.exists(s, s == 'b')",
+        "tier != 'Gold'",
     )
 ]
 
@@ -252,7 +256,7 @@ def bonuses(draw: st.DrawFn, place: int) -> Bonus:
             [{"points_per_unit": 7}, {"multiplier_percent": 150}, {"points_per_receipt": 11}]
         )
     )
-    return Bonus(
+    rule = Bonus(
         rule=f"r{place}",
         title=f"Rule {place}",
         skus=draw(some("abx")),
@@ -267,8 +271,10 @@ def bonuses(draw: st.DrawFn, place: int) -> Bonus:
         when=draw(st.sampled_from([None, None, *CONDITIONS])),
         stacking=draw(st.sampled_from(["add", "best_of", "exclusive"])),
         priority=draw(st.integers(0, 1)),
-        **effect,
+        tiers=draw(some(["Silver", "Gold"])),
+        birthday=draw(st.sampled_from([None, None, "day", "month"])),
     )
+    return replace(rule, **effect)
 
 
 versions = st.tuples(*(bonuses(place) for place in range(4))).map(
@@ -302,7 +308,15 @@ def receipts(draw: st.DrawFn) -> Receipt:
     )
 
 
-def applies(bonus: Bonus, receipt: Receipt, facts: Facts) -> bool:
+people = st.builds(Who, st.sampled_from(["", "Silver", "Gold"]), st.sampled_from([0, 2, 3]))
+
+
+def settled_for(who: Who, receipt: Receipt, programme: Programme) -> Settlement:
+    found = settle.settle(receipt, programme, birthday=who.birthday)
+    return found.at(programme.ladder.level_of(who.tier))
+
+
+def applies(bonus: Bonus, receipt: Receipt, facts: Facts, who: Who) -> bool:
     """Say of the receipt what the document says, without any look-up."""
     at = receipt.occurred_at.astimezone(ZONE)
     earning = [one for one in receipt.lines if one.amount_minor and one.category != "FUEL"]
@@ -312,6 +326,9 @@ def applies(bonus: Bonus, receipt: Receipt, facts: Facts) -> bool:
         not bonus.stores or receipt.store_id in bonus.stores,
         not bonus.sales_channels or receipt.sales_channel in bonus.sales_channels,
         not bonus.identified_by or receipt.identified_by in bonus.identified_by,
+        not bonus.tiers or who.tier in bonus.tiers,
+        bonus.birthday != "day" or who.birthday == 3,
+        bonus.birthday != "month" or who.birthday >= 2,
         not bonus.weekdays or at.isoweekday() in bonus.weekdays,
         not bonus.hours or bonus.hours.contains(at.hour * 60 + at.minute),
         sum(one.amount_minor for one in earning) >= bonus.minimum_spend_minor,
@@ -337,9 +354,9 @@ def winners(rivals: list[Bonus], worth: Any) -> list[Bonus]:
     return [one for one in rivals if one.stacking == "add"] + best[:1]
 
 
-def by_the_definition(version: Version, receipt: Receipt) -> int:
-    facts = Facts(receipt, version.lookups, ZONE)
-    holding = [one for one in version.bonuses if applies(one, receipt, facts)]
+def by_the_definition(version: Version, receipt: Receipt, who: Who) -> int:
+    facts = Facts(receipt, version.lookups, ZONE, tier=who.tier)
+    holding = [one for one in version.bonuses if applies(one, receipt, facts, who)]
     total, of_receipt = 0, []
     for line in receipt.lines:
         if not line.amount_minor or line.category == "FUEL":
@@ -355,26 +372,26 @@ def by_the_definition(version: Version, receipt: Receipt) -> int:
 
 
 @settings(max_examples=60)
-@given(versions, receipts())
-def test_look_ups_say_what_the_document_says(version: Version, receipt: Receipt) -> None:
+@given(versions, receipts(), people)
+def test_look_ups_say_what_the_document_says(version: Version, receipt: Receipt, who: Who) -> None:
     programme = programmes.small(version)
 
-    result = settle.settle(receipt, programme)
+    result = settled_for(who, receipt, programme)
 
-    assert result.points == by_the_definition(version, receipt)
+    assert result.points == by_the_definition(version, receipt, who)
     assert sum(result.lines[3 :: settle.FIELDS_PER_LINE]) == result.points
 
 
 @settings(max_examples=40)
-@given(versions, receipts())
-def test_whatever_gave_nothing_says_why(version: Version, receipt: Receipt) -> None:
-    result = settle.settle(receipt, programmes.small(version))
+@given(versions, receipts(), people)
+def test_whatever_gave_nothing_says_why(version: Version, receipt: Receipt, who: Who) -> None:
+    result = settled_for(who, receipt, programmes.small(version))
     given_somewhere = 0
     for at in range(0, len(result.lines), settle.FIELDS_PER_LINE):
         number, _, mask, points = result.lines[at : at + settle.FIELDS_PER_LINE]
         given_somewhere |= mask if number != RECEIPT or points else 0
 
-    said = considered.consider(result, Grant(result.points, None), receipt, ZONE)
+    said = considered.consider(result, Grant(result.points, None), receipt, ZONE, who=who)
 
     by_rule = {one.rule: one for one in said}
     for place, bonus in enumerate(version.bonuses):

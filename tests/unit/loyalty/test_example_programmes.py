@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from services.loyalty.domain import settle
+from services.loyalty.domain.considered import NOBODY, Who
 from services.loyalty.settings import programme
 from tests import builders
 from tests.unit.loyalty import programmes
@@ -23,7 +24,9 @@ class Bought(NamedTuple):
     pieces: int = 1
 
 
-def earned(name: str, at: str, bought: list[Bought], **receipt: Any) -> tuple[int, set[str]]:
+def earned(
+    name: str, at: str, bought: list[Bought], *, who: Who = NOBODY, **receipt: Any
+) -> tuple[int, set[str]]:
     """Return the points and the rules that gave something; ``at`` is local time."""
     known = programme.load(FOLDER / f"{name}.yaml")
     lines = [
@@ -38,7 +41,7 @@ def earned(name: str, at: str, bought: list[Bought], **receipt: Any) -> tuple[in
     ]
     moment = datetime.fromisoformat(at).replace(tzinfo=known.time_zone)
     sale = builders.receipt(lines=lines, currency=known.currency, occurred_at=moment, **receipt)
-    settled = settle.settle(sale, known)
+    settled = settle.settle(sale, known, who.birthday).at(known.ladder.level_of(who.tier))
     assert settled.version is not None
     masks = settled.lines[2 :: settle.FIELDS_PER_LINE]
     chosen = [rule for mask in masks for rule in settled.version.lookups.chosen(mask)]
@@ -87,6 +90,24 @@ MASSAGE = Bought("T1", "MASSAGE", 9_000)
             1_400 + 200,
             {"app-order", "weekly-shop"},
             id="grocery: a weekly shop in the app",
+        ),
+        pytest.param(
+            "grocery",
+            "2026-11-20T12:00",
+            [Bought("x", "SNACKS", 1_000), Bought("b", "FRUIT", 500)],
+            {"who": Who("Gold")},
+            150 + 125,
+            {"gold", "fresh"},
+            id="grocery: a snack and a fruit with Gold",
+        ),
+        pytest.param(
+            "cafe",
+            "2026-11-20T09:00",
+            [Bought("t", "TEA", 400)],
+            {"who": Who(birthday=3)},
+            4 + 5 + 20,
+            {"visit", "birthday"},
+            id="cafe: tea on one's birthday",
         ),
         pytest.param(
             "cafe",

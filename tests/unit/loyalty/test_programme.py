@@ -138,7 +138,13 @@ RULE = {"rule": "r", "title": "R", "points_per_unit": 1}
         pytest.param(
             [RULE | {"hours": {"from": "8:00", "until": "25:00"}}], "hours.until", id="no time"
         ),
-        pytest.param([RULE | {"skus": ["a"], "tiers": ["Gold"]}], "tiers", id="unknown predicate"),
+        pytest.param([RULE | {"skus": ["a"], "colours": ["r"]}], "colours", id="unknown predicate"),
+        pytest.param(
+            [RULE | {"tiers": ["Gold", "Tin"]}],
+            "bonuses.0.tiers: .* no tier Tin",
+            id="unknown tier",
+        ),
+        pytest.param([RULE | {"birthday": "week"}], "birthday", id="unknown span"),
         pytest.param(
             [RULE | {"rule": f"r{number}"} for number in range(51)], "at most 50", id="too many"
         ),

@@ -100,6 +100,24 @@ def test_points_cannot_stay_that_never_wait(pending: Any) -> None:
     assert check({**rules, "pending": {"fulfilment": True}}, ()) == []
 
 
+def test_points_can_not_both_stay_and_wait_by_a_rule_on_tiers() -> None:
+    """What a late sale makes a receipt worth would decide whether it waits, and what stays."""
+    tiered = {"rule": "gold", "title": "Gold", "multiplier_percent": 200, "tiers": ["Gold"]}
+    by_condition = {"rule": "any", "title": "Any", "points_per_unit": 1, "when": 'tier != ""'}
+    rules = {
+        **document().model_dump(mode="json"),
+        "returns": {"take": "pending_only"},
+        "pending": {"days": 3, "approval_above": 5},
+    }
+
+    for bonus in (tiered, by_condition):
+        [finding] = check({**rules, "bonuses": [bonus]}, ())
+        told = "returns: pending_only can not stand with approval_above and rules on tiers"
+        assert finding.message == told
+        assert check({**rules, "bonuses": [bonus], "pending": {"days": 3}}, ()) == []
+    assert check(rules, ()) == []
+
+
 def document(**changes: Any) -> RulesDocument:
     given = {
         "rounding": "floor_per_line",

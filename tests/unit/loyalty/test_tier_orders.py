@@ -11,8 +11,8 @@ import hypothesis.strategies as st
 from hypothesis import given
 
 from services.loyalty.domain import tiers
+from services.loyalty.domain.becoming import ReceiptState
 from services.loyalty.domain.caps import Cap
-from services.loyalty.domain.fold import ReceiptState
 from services.loyalty.domain.ladder import Ladder, Tier, TierPolicy
 from services.loyalty.domain.tiers import Standing
 from shared.contracts.purchases import ReturnedLine
@@ -70,7 +70,10 @@ def carried(ladder: Ladder, facts: Sequence[ReceiptState], at: datetime) -> int:
         assert one.occurred_at is not None
         if one.occurred_at > at:
             continue
-        left = one.qualifying_minor + sum(back.minor for back in one.returns if back.at > at)
+        later = [back for back in one.returns if back.at > at]
+        left = one.qualifying_minor + sum(back.minor for back in later)
+        if ladder.by_points:
+            left = one.base_worth + sum(back.points for back in later)
         sums[one.year] = sums.get(one.year, 0) + (min(1, left) if ladder.by_visits else left)
     now, best = ladder.period_at(at), 0
     for end in range(min(sums, default=now), now + 1):

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0020"
-down_revision = "0016"
+down_revision = "0018"
 
 UPGRADE = (
     "UPDATE lot SET activates_at = '9999-12-31T00:00:00Z' WHERE activates_at = 'infinity'",

@@ -1,0 +1,188 @@
+"""The tier that was held at each sale, for rules that ask for it; a pure function of the history.
+
+It is the one held just before the sale, by all that we know now: its own amount does not count,
+nor what else was sold at the same instant. So what is heard of late may change the worth of the
+sales after it. Most sales come in order, and what counts by then says it all; of the members of
+whom it does not, the receipts are read (``late``), walked through once (``foresee``), and those
+at whose sale another level was held are worth something else (``follow``).
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from services.loyalty.domain import fold, tiers
+from services.loyalty.domain.accounts import MemberState, line
+from services.loyalty.domain.becoming import ReceiptState, at_level, become
+from services.loyalty.domain.fold import Book
+from services.loyalty.domain.ladder import Ladder
+from services.loyalty.domain.merges import Merge
+from services.loyalty.domain.programme import Programme
+from services.loyalty.domain.receipts import Occasion, ReceiptEvent, ReceiptRevision
+
+NONE = UUID(int=0)
+"""Stands for a receipt where there is none."""
+
+
+@dataclass(slots=True)
+class Late:
+    """A member at whose sales another level may have been held than we thought."""
+
+    since: datetime
+    """At sales from then on."""
+    event: Occasion
+    """What says so: of a batch the last."""
+    counting: dict[UUID, datetime | None] = field(default_factory=dict[UUID, datetime | None])
+    """Whose receipts count for this member, and from which merge on: at later sales only."""
+
+
+def late(
+    events: Iterable[ReceiptEvent],
+    members: Mapping[UUID, MemberState],
+    loaded: Mapping[UUID, ReceiptState],
+    programme: Programme,
+    *,
+    now: datetime,
+) -> dict[UUID, Late]:
+    """Return the members of a batch of whom sums do not tell which level they had at each sale.
+
+    ``now`` is not before the accounts were read, with the sums that matter from then on. All
+    others have but new sales in it, each behind everything that we know of them.
+    """
+    found: dict[UUID, Late] = {}
+    batch = _Batch(programme.ladder, members, now)
+    newest: dict[UUID, int] = {key: one.revision for key, one in loaded.items()}
+    for event in events:
+        receipt = event.data
+        if receipt.revision <= newest.get(receipt.receipt_id, 0):
+            continue
+        before = loaded.get(receipt.receipt_id)
+        is_new = receipt.receipt_id not in newest
+        newest[receipt.receipt_id] = receipt.revision
+        at = min(receipt.occurred_at, receipt.received_at)
+        owners = {one for one in (receipt.member_id, before and before.member_id) if one}
+        if not (is_new and batch.in_order(receipt, at)):
+            since = min(at, _sold_at(programme.ladder, before)) if before else at
+            for heir in {heir for one in owners for heir in line(members, one)}:
+                known = found.setdefault(heir, Late(since, event))
+                known.since, known.event = min(known.since, since), event
+        for one in owners:
+            batch.newest[one] = max(event.time, batch.newest.get(one, event.time))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _NoReceipt:
+    receipt_id: UUID = NONE
+    store_id: str = ""
+    imported: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A merge, or its end, as what changes the worth of receipts: it is about none itself."""
+
+    id: UUID
+    time: datetime
+    data: _NoReceipt = _NoReceipt()
+    type: str = "merge"
+
+
+def joined(change: Merge, heirs: Iterable[UUID], cause_id: UUID) -> dict[UUID, Late]:
+    """Return those who took over: at their sales after the merge, both count, or no longer do."""
+    event = Joined(cause_id, change.undone_at or change.merged_at)
+    return {heir: Late(change.merged_at, event) for heir in heirs}
+
+
+@dataclass(slots=True)
+class _Batch:
+    ladder: Ladder
+    members: Mapping[UUID, MemberState]
+    now: datetime
+    newest: dict[UUID, datetime] = field(default_factory=dict[UUID, datetime])
+    """The newest event of each member so far in the batch."""
+
+    def in_order(self, receipt: ReceiptRevision, at: datetime) -> bool:
+        """Whether a new receipt is a sale behind all that counts, and sums say what that is."""
+        if receipt.member_id is None:
+            return True
+        member = self.members[receipt.member_id]
+        if member.merge is not None or any(one.returns for one in receipt.lines):
+            return False
+        latest = self.newest.get(receipt.member_id)
+        if member.spend or member.returned:
+            latest = max(latest or member.last_event_at, member.last_event_at)
+        if latest is not None and at <= latest:
+            return False
+        ladder = self.ladder
+        if tiers.first_relevant(ladder, at) < tiers.first_relevant(ladder, self.now):
+            return False  # of a time whose sums were not read
+        return not tiers.is_disputed(ladder, member, at)
+
+
+def _sold_at(ladder: Ladder, state: ReceiptState) -> datetime:
+    return state.sold_at or state.occurred_at or ladder.starts(state.year)
+
+
+def foresee(
+    book: Book, found: Mapping[UUID, Late], events: Iterable[ReceiptEvent] = ()
+) -> dict[UUID, int]:
+    """Return by receipt the level before each sale of those members, as the batch will leave it.
+
+    The book has all receipts that count for them and can matter (``tiers.first_relevant``).
+    """
+    if not found:
+        return {}
+    ladder = book.programme.ladder
+    own: dict[UUID, list[tuple[UUID, ReceiptState]]] = {}
+    for receipt_id, state in _after(book, events).items():
+        if state.member_id is not None:
+            own.setdefault(state.member_id, []).append((receipt_id, state))
+    levels: dict[UUID, int] = {}
+    for member_id, one in found.items():
+        joined = sorted({at for at in one.counting.values() if at is not None})
+        sales: dict[int, dict[UUID, datetime]] = {}
+        for receipt_id, state in own.get(member_id, ()):
+            at = _sold_at(ladder, state)
+            if at >= one.since:
+                sales.setdefault(bisect_left(joined, at), {})[receipt_id] = at
+        for merges, times in sales.items():
+            facts = [
+                state
+                for source, since in one.counting.items()
+                if since is None or since in joined[:merges]
+                for _, state in own.get(source, ())
+            ]
+            held = tiers.held_before(ladder, facts, times.values())
+            levels |= {receipt_id: held[at] for receipt_id, at in times.items()}
+    return levels
+
+
+def _after(book: Book, events: Iterable[ReceiptEvent]) -> dict[UUID, ReceiptState]:
+    """Return what will count of each receipt of the book once the events are folded."""
+    states = dict(book.receipts)
+    for event in events:
+        receipt = event.data
+        known = states.get(receipt.receipt_id)
+        if known is None or receipt.revision > known.revision:
+            states[receipt.receipt_id], _ = become(
+                book.programme,
+                event,
+                known or ReceiptState(),
+                born=book.born,
+                held=lambda _: 0,  # What counts is the same at every level.
+            )
+    return states
+
+
+def follow(book: Book, found: Mapping[UUID, Late]) -> None:
+    """Let receipts be worth what they are at the level that was held, where it is another now."""
+    for receipt_id, level in book.levels.items():
+        state = book.receipts.get(receipt_id)
+        if state is None or not state.by_level or state.level == level:
+            continue
+        if state.member_id is not None and state.member_id in found:
+            event = found[state.member_id].event
+            fold.relevel(book, event, receipt_id, at_level(state, level))
