@@ -97,7 +97,7 @@ def fold(book: Book, event: ReceiptEvent) -> None:
         event,
         before,
         born=book.born,
-        held=lambda after: _level(book, receipt, after),
+        held=lambda after: _level(book, receipt, before, after),
     )
     why = WHY.get(event.type, "correction")
     bring(book, event, before, after, why=why, settlement=settlement)
@@ -129,9 +129,11 @@ def bring(  # noqa: PLR0913  what a change consists of
         _regrant(book, event, other_id, grant)
 
 
-def _level(book: Book, receipt: ReceiptRevision, after: ReceiptState) -> int:
+def _level(book: Book, receipt: ReceiptRevision, before: ReceiptState, after: ReceiptState) -> int:
     """Return the level that was held just before a sale."""
     level = book.levels.get(receipt.receipt_id)
+    if level is None and before.member_id == after.member_id:
+        level = before.level
     if level is not None:
         return level
     member = book.members.get(receipt.member_id) if receipt.member_id else None

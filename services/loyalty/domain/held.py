@@ -10,7 +10,7 @@ at whose sale another level was held are worth something else (``follow``).
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from services.loyalty.domain import fold, tiers
@@ -52,25 +52,41 @@ def late(
     others have but new sales in it, each behind everything that we know of them.
     """
     found: dict[UUID, Late] = {}
-    batch = _Batch(programme.ladder, members, now)
-    newest: dict[UUID, int] = {key: one.revision for key, one in loaded.items()}
+    batch = _Batch(programme, members, now)
+    states = dict(loaded)
     for event in events:
         receipt = event.data
-        if receipt.revision <= newest.get(receipt.receipt_id, 0):
+        before = states.get(receipt.receipt_id)
+        if before is not None and receipt.revision <= before.revision:
             continue
-        before = loaded.get(receipt.receipt_id)
-        is_new = receipt.receipt_id not in newest
-        newest[receipt.receipt_id] = receipt.revision
         at = min(receipt.occurred_at, receipt.received_at)
         owners = {one for one in (receipt.member_id, before and before.member_id) if one}
-        if not (is_new and batch.in_order(receipt, at)):
-            since = min(at, _sold_at(programme.ladder, before)) if before else at
-            for heir in {heir for one in owners for heir in line(members, one)}:
+        if before is None:
+            after = ReceiptState(receipt.member_id, receipt.revision, sold_at=at)
+            in_order = batch.is_next_sale(receipt, at)
+        else:
+            after = _foreseen(event, before, programme, {})
+            in_order = batch.is_next_return(before, after)
+        states[receipt.receipt_id] = after
+        since = min(at, _sold_at(programme.ladder, before)) if before else at
+        for heir in {heir for one in owners for heir in line(members, one)}:
+            if not in_order:
                 known = found.setdefault(heir, Late(since, event))
                 known.since, known.event = min(known.since, since), event
-        for one in owners:
-            batch.newest[one] = max(event.time, batch.newest.get(one, event.time))
+            batch.hear(heir, max(event.time, *(one.at for one in after.returns), at))
     return found
+
+
+def _foreseen(
+    event: ReceiptEvent,
+    before: ReceiptState | None,
+    programme: Programme,
+    born: Mapping[UUID, date],
+) -> ReceiptState:
+    """Return what a revision counts, which is the same at every level, before it is folded."""
+    known = before or ReceiptState()
+    after, _ = become(programme, event, known, born=born, held=lambda _: 0)
+    return after
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,28 +114,60 @@ def joined(change: Merge, heirs: Iterable[UUID], cause_id: UUID) -> dict[UUID, L
 
 @dataclass(slots=True)
 class _Batch:
-    ladder: Ladder
+    programme: Programme
     members: Mapping[UUID, MemberState]
     now: datetime
     newest: dict[UUID, datetime] = field(default_factory=dict[UUID, datetime])
     """The newest event of each member so far in the batch."""
 
-    def in_order(self, receipt: ReceiptRevision, at: datetime) -> bool:
+    def hear(self, member_id: UUID, at: datetime) -> None:
+        self.newest[member_id] = max(at, self.newest.get(member_id, at))
+
+    def latest(self, member_id: UUID) -> datetime | None:
+        """Return when the newest happened of all that counts; None where there is nothing."""
+        member, latest = self.members[member_id], self.newest.get(member_id)
+        if member.spend or member.returned:
+            return max(latest or member.last_event_at, member.last_event_at)
+        return latest  # an account that was opened just now says when that was
+
+    def is_next_sale(self, receipt: ReceiptRevision, at: datetime) -> bool:
         """Whether a new receipt is a sale behind all that counts, and sums say what that is."""
         if receipt.member_id is None:
             return True
-        member = self.members[receipt.member_id]
+        member, ladder = self.members[receipt.member_id], self.programme.ladder
         if member.merge is not None or any(one.returns for one in receipt.lines):
             return False
-        latest = self.newest.get(receipt.member_id)
-        if member.spend or member.returned:
-            latest = max(latest or member.last_event_at, member.last_event_at)
+        latest = self.latest(receipt.member_id)
         if latest is not None and at <= latest:
             return False
-        ladder = self.ladder
         if tiers.first_relevant(ladder, at) < tiers.first_relevant(ladder, self.now):
             return False  # of a time whose sums were not read
         return not tiers.is_disputed(ladder, member, at)
+
+    def is_next_return(self, before: ReceiptState, after: ReceiptState) -> bool:
+        """Whether goods came back, behind all that counts, of what was sold as we knew it.
+
+        Then nothing changes before that time: this sale keeps its level, and there is no other
+        behind it.
+        """
+        member_id = before.member_id
+        if member_id is None or member_id != after.member_id:
+            return False
+        latest, known = self.latest(member_id), len(before.returns)
+        if self.members[member_id].merge is not None or latest is None:
+            return False
+        if after.returns[:known] != before.returns or _gross(after) != _gross(before):
+            return False
+        if after.by_level and before.level is None:
+            return False
+        return all(one.at >= latest for one in after.returns[known:])
+
+
+def _gross(state: ReceiptState) -> tuple[int, int]:
+    return (
+        state.qualifying_minor + sum(one.minor for one in state.returns),
+        state.base_worth + sum(one.points for one in state.returns),
+    )
 
 
 def _sold_at(ladder: Ladder, state: ReceiptState) -> datetime:
@@ -167,13 +215,7 @@ def _after(book: Book, events: Iterable[ReceiptEvent]) -> dict[UUID, ReceiptStat
         receipt = event.data
         known = states.get(receipt.receipt_id)
         if known is None or receipt.revision > known.revision:
-            states[receipt.receipt_id], _ = become(
-                book.programme,
-                event,
-                known or ReceiptState(),
-                born=book.born,
-                held=lambda _: 0,  # What counts is the same at every level.
-            )
+            states[receipt.receipt_id] = _foreseen(event, known, book.programme, book.born)
     return states
 
 

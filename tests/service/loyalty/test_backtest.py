@@ -134,3 +134,27 @@ async def test_over_http_it_needs_kafka_a_version_and_some_weeks(desk: Desk) -> 
     assert (away.status_code, away.json()["code"]) == (503, "kafka_unavailable")
     assert never.status_code == 422
     assert (unknown.status_code, unknown.json()["code"]) == (404, "programme_version_unknown")
+
+
+async def test_rules_on_the_member_see_the_tier_announced_by_then(shop: Desk, topic: str) -> None:
+    gold = {
+        "rule": "gold",
+        "title": "Gold",
+        "points_per_receipt": 70,
+        "tiers": ["Gold"],
+    }
+    party = {"rule": "party", "title": "Party", "points_per_receipt": 5, "birthday": "month"}
+    async with shop.client("marketer") as marketer:
+        await marketer.put("/v1/programmes/v2", json=DRAFT | {"bonuses": [gold, party]})
+    async with shop.client("admin") as clerk:
+        born = {"birth_date": f"1990-{NOW - timedelta(days=1):%m}-01"}
+        ben = UUID((await clerk.post("/v1/members", json=born)).json()["member_id"])
+    lifts, later, other = sale(1, ANN, 40_000, days=3), sale(2, ANN), sale(3, ben)
+    await shop.apply(lifts)
+    await send(shop, topic, lifts, later, other)
+
+    report = await backtests.backtest(shop.context, "v2", 1, topic=topic)
+
+    # A point a dollar: 400, then 10 and 70 with Gold, and 10 and 5 in the month of the birthday.
+    assert report.outcome.after == 400 + 80 + 15
+    assert report.outcome.before == 4_000 + 100 + 100

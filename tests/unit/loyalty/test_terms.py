@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from services.loyalty.domain.ladder import Tier
 from services.loyalty.domain.lots import NEVER
 from services.loyalty.domain.terms import Expiry, Pending, ends_at
 from services.loyalty.settings.rules import RulesDocument, check
@@ -111,11 +112,13 @@ def test_points_can_not_both_stay_and_wait_by_a_rule_on_tiers() -> None:
     }
 
     for bonus in (tiered, by_condition):
-        [finding] = check({**rules, "bonuses": [bonus]}, ())
+        [finding] = check({**rules, "bonuses": [bonus]}, (Tier("Gold", 1),))
         told = "returns: pending_only can not stand with approval_above and rules on tiers"
         assert finding.message == told
-        assert check({**rules, "bonuses": [bonus], "pending": {"days": 3}}, ()) == []
-    assert check(rules, ()) == []
+        assert (
+            check({**rules, "bonuses": [bonus], "pending": {"days": 3}}, (Tier("Gold", 1),)) == []
+        )
+    assert check(rules, (Tier("Gold", 1),)) == []
 
 
 def document(**changes: Any) -> RulesDocument:
