@@ -174,6 +174,30 @@ async def test_a_gift_card_is_sold_and_pays_for_a_purchase(rig: Rig) -> None:
         await until(paid)
 
 
+async def test_two_memberships_become_one_and_two_again(rig: Rig) -> None:
+    example, back, *_ = shell_blocks(CHECKOUT / "docs" / "howto" / "merges.md")
+    told = '\nprintf "\\nmembers %s %s\\n" "$old" "$new"\nsleep 3\n'
+    printed = await run(rig, example + told + back)
+    old, new = printed.rsplit("members ", 1)[1].split()[:2]
+    async with connect(rig, "loyalty", "STAFF") as office:
+
+        async def has(member_id: str) -> int:
+            available: int = (await read(office, f"/v1/members/{member_id}/balance"))["available"]
+            return available
+
+        async def apart() -> bool:
+            # Of the old card's sales the one of the time between stays with who took over.
+            return (await has(old), await has(new)) == (100, 60 + 40)
+
+        await until(apart)
+        words = [
+            one["explain"]["words"]
+            for one in (await read(office, f"/v1/members/{new}/entries"))["data"]
+        ]
+    assert "Taken over from another membership: 100 points." in words
+    assert "Given back to the other membership: 100 points." in words
+
+
 async def test_the_howto_brings_a_shop_over_and_mails_nobody(rig: Rig) -> None:
     printed = await run(rig, "".join(shell_blocks(CHECKOUT / "docs" / "howto" / "moving-in.md")))
     assert "2,points,invalid_request" in printed
