@@ -205,6 +205,21 @@ def test_the_bench_settles_by_a_dozen_rules_of_every_kind() -> None:
     assert {one.stacking for one in version.bonuses} == {"add", "best_of", "exclusive"}
 
 
+def test_the_spa_looks_at_large_receipts_first() -> None:
+    ledger = Ledger(programme.load(FOLDER / "spa.yaml"))
+    for number, cents in enumerate([60_000, 70_000]):
+        at = datetime(2026, 1, 9 + number, 20, tzinfo=UTC)
+        line = builders.line(category="MASSAGE", amount_minor=cents)
+        ledger.apply([
+            builders.purchase_recorded(
+                receipt_no=str(number), currency="USD", occurred_at=at, received_at=at, lines=[line]
+            )
+        ])  # fmt: skip
+
+    found = sorted(ledger.receipts.values(), key=lambda one: one.desired)
+    assert [(one.desired, one.approval) for one in found] == [(2_700, None), (3_150, "waiting")]
+
+
 def test_the_spa_rewards_three_visits_in_each_of_two_quarters() -> None:
     ledger = Ledger(programme.load(FOLDER / "spa.yaml"))
     for month in (1, 4):
