@@ -11,6 +11,7 @@ from services.loyalty.domain.approvals import Verdict
 from services.loyalty.domain.challenges import Challenge
 from services.loyalty.domain.programme import Taken
 from services.loyalty.domain.terms import Expiry, Pending
+from shared.contracts.purchases import ReturnedLine
 from tests import builders
 from tests.unit.loyalty import programmes
 from tests.unit.loyalty.books import Ledger
@@ -120,3 +121,28 @@ def test_a_decision_stays_with_a_receipt_that_is_nobodys_for_a_while() -> None:
     ledger.apply([builders.purchase_attributed(nobodys.data, ANN)])
 
     assert reached(ledger)["balances"] == {}
+
+
+def test_goods_that_come_back_after_the_days_of_waiting_let_nothing_pass() -> None:
+    """Else all of the points would stay, and nobody would have looked."""
+    pending, late = Pending(7, approval_above=1_000), builders.NOW + timedelta(days=9)
+    version = programmes.version(pending=pending, returns_take="pending_only")
+    bread = builders.line(category="BREAD", amount_minor=11_000)
+    part = [ReturnedLine(line_no=1, quantity_milli=0, amount_minor=2_000)]
+    sold = builders.purchase_recorded(lines=[bread])
+    in_time, after = Ledger(programmes.small(version)), Ledger(programmes.small(version))
+
+    in_time.apply([sold, builders.purchase_returned(sold.data, part)])
+    back = builders.purchase_returned(sold.data, part, time=late)
+    after.apply([sold, back])
+
+    assert [one.approval for one in in_time.receipts.values()] == [None]
+    assert [one.approval for one in after.receipts.values()] == ["waiting"]
+    assert after.outcome()["balances"] == {builders.MEMBER: (0, 900, 0, 0)}
+    # By its till's clock the goods came back after the decision, which knew of it all the same.
+    after.decide(sold.data.receipt_id, "approved", late - timedelta(days=1))
+    after.sweep(late + timedelta(hours=1))
+    after.apply([builders.purchase_attributed(back.data)])
+    assert after.outcome()["balances"] == {builders.MEMBER: (900, 0, 0, 0)}
+    after.apply([builders.purchase_returned(back.data, part, time=late + timedelta(days=2))])
+    assert after.outcome()["balances"] == {builders.MEMBER: (900, 0, 0, 0)}
