@@ -28,8 +28,9 @@ from tests.unit.loyalty.test_fold import (
     reached,
 )
 
-FIRST = Merge(UUID(int=101), ANN, BEN, datetime(2025, 1, 10, 12, tzinfo=UTC), "key")
-SECOND = Merge(UUID(int=102), BEN, EVE, datetime(2025, 12, 10, 12, tzinfo=UTC), "key")
+# Their ids are above those of holds, which are numbers of receipts.
+FIRST = Merge(UUID(int=10**12), ANN, BEN, datetime(2025, 1, 10, 12, tzinfo=UTC), "key")
+SECOND = Merge(UUID(int=10**12 + 1), BEN, EVE, datetime(2025, 12, 10, 12, tzinfo=UTC), "key")
 Step = list[Any] | Merge
 
 
