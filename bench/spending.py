@@ -1,9 +1,9 @@
-"""Holds and captures over HTTP: on many members, and all on one."""
+"""Holds and captures over HTTP: on many members, on one, and on one who has spent for years."""
 
 import asyncio
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
@@ -23,6 +23,8 @@ AT_ONCE = 32
 """Tills that ask at the same time."""
 EARNED_MINOR = 100_000
 POINTS = 10
+POINTS_MINOR = 100
+"""What a sale is worth that earns ``POINTS`` by the rules that are measured."""
 SALES = 5
 """Of each member, on days of their own: so many lots to draw from."""
 SETTLE_S = 300.0
@@ -37,6 +39,8 @@ class Size:
     """Holds, each with its capture, spread over all members."""
     hot_pairs: int = 500
     """On the one member whom everybody asks for."""
+    history: int = 2_000
+    """Lots of another one, and spends that have used them up, before the same is measured there."""
 
 
 @dataclass(slots=True)
@@ -57,33 +61,42 @@ async def run(infra: Infra, console: Console, size: Size | None = None) -> dict[
         console.print(f"Enrolling {size.members:,} members, with {SALES} sales each …")
         pool = load.Pool(loyalty["api"].port)
         members = await enrol(running, pool, set(range(size.members)))
-        await _earn(running, list(members.values()))
         pool.close()
+        began = datetime.now(UTC) - timedelta(days=SALES)
+        days = [began + timedelta(days=number) for number in range(SALES)]
+        sales = (_sale(one, at) for at in days for one in members.values())
+        await _earn(running, sales, lots=len(members) * SALES)
         rng = random.Random(1)
         everybody = rng.choices(list(members.items()), k=size.pairs)
         many = await _spend(running, loyalty["api"], everybody)
         hot = await _spend(running, loyalty["api"], [(0, members[0])] * size.hot_pairs)
-    return _report({f"{size.members:,} members": many, "one member": hot}, console)
+        console.print(f"Letting one member earn and spend {size.history:,} times …")
+        # Earlier, so that it is what is spent first; so seldom that no day reaches the cap.
+        times = [began - timedelta(days=1, minutes=5 * number) for number in range(size.history)]
+        sales = (_sale(members[1], at, POINTS_MINOR) for at in times)
+        await _earn(running, sales, lots=len(members) * SALES + size.history)
+        await _spend(running, loyalty["api"], [(1, members[1])] * size.history)
+        old = await _spend(running, loyalty["api"], [(1, members[1])] * size.hot_pairs)
+    measured = {
+        f"{size.members:,} members": many,
+        "one member": hot,
+        f"one, after {size.history:,}": old,
+    }
+    return _report(measured, console)
 
 
-async def _earn(running: Shipped, members: Sequence[UUID]) -> None:
-    """Let every member earn enough, by the topic, and wait until all of it is there."""
-    await publish(running.infra.kafka.bootstrap, "purchases", _sales(members))
-    await wait_for_rows(running.infra, "loyalty", "lot", len(members) * SALES, within_s=SETTLE_S)
+async def _earn(running: Shipped, sales: Iterable[PurchaseRecorded], *, lots: int) -> None:
+    """Let members earn, by the topic, and wait until there are so many lots altogether."""
+    records = ((sale.subject.encode(), sale.model_dump_json().encode()) for sale in sales)
+    await publish(running.infra.kafka.bootstrap, "purchases", records)
+    await wait_for_rows(running.infra, "loyalty", "lot", lots, within_s=SETTLE_S)
 
 
-def _sales(members: Sequence[UUID]) -> Iterator[tuple[bytes, bytes]]:
-    began = datetime.now(UTC) - timedelta(days=SALES)
-    for number in range(SALES):
-        for member_id in members:
-            event = _sale(member_id, began + timedelta(days=number))
-            yield str(member_id).encode(), event.model_dump_json().encode()
-
-
-def _sale(member_id: UUID, at: datetime) -> PurchaseRecorded:
-    day, store, till, receipt_no = at.date(), "bench", "bench-01", str(member_id)
+def _sale(member_id: UUID, at: datetime, amount_minor: int = EARNED_MINOR) -> PurchaseRecorded:
+    day, store, till = at.date(), "bench", "bench-01"
+    receipt_no = f"{member_id}-{at:%H%M%S}"
     receipt_id = ids.receipt_id(store, till, day, receipt_no)
-    line = ReceiptLine(line_no=1, sku="1", quantity_milli=1_000, amount_minor=EARNED_MINOR)
+    line = ReceiptLine(line_no=1, sku="1", quantity_milli=1_000, amount_minor=amount_minor)
     receipt = Receipt(
         receipt_id=receipt_id,
         revision=1,
@@ -96,8 +109,8 @@ def _sale(member_id: UUID, at: datetime) -> PurchaseRecorded:
         occurred_at=at,
         received_at=at,
         lines=(line,),
-        total_minor=EARNED_MINOR,
-        sold_total_minor=EARNED_MINOR,
+        total_minor=amount_minor,
+        sold_total_minor=amount_minor,
     )
     return PurchaseRecorded(
         id=ids.receipt_event_id(receipt_id, "purchase.recorded.v1", 1),

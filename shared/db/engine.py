@@ -26,9 +26,11 @@ IDLE_IN_TRANSACTION_TIMEOUT_MS = 5_000
 class Database:
     """One service's Postgres."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, pool_size: int) -> None:
         """Wrap ``engine``; use ``open_database``."""
         self.engine = engine
+        # In the order of coming: the pool's own queue lets newcomers pass those who wait in it.
+        self._turns = asyncio.Semaphore(pool_size)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Tx, None]:
@@ -36,9 +38,14 @@ class Database:
 
         Who rolls it back inside the block goes on in a new one.
         """
-        async with self.engine.connect() as tx:
-            yield tx
-            await tx.commit()
+        async with asyncio.timeout(POOL_TIMEOUT_S):
+            await self._turns.acquire()
+        try:
+            async with self.engine.connect() as tx:
+                yield tx
+                await tx.commit()
+        finally:
+            self._turns.release()
 
     async def ping(self) -> None:
         """Raise unless Postgres answers within two seconds."""
@@ -82,7 +89,7 @@ def open_database(
         },
     )
     event.listen(engine.sync_engine, "checkout", _refuse_if_cut)
-    return Database(engine)
+    return Database(engine, pool_size)
 
 
 def _refuse_if_cut(connection: DBAPIConnection, *_: object) -> None:

@@ -6,9 +6,12 @@ take longer than all else. The parts touch different tables, so their order does
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain, compress
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from services.loyalty.domain.accounts import MemberState
@@ -19,47 +22,50 @@ from shared.db import Tx, bulk
 from shared.db.outbox import TRACED
 from shared.db.plumbing import outbox
 
-_PARTS = (
-    (tables.entry, ledger.ENTRY_COLUMNS),
-    (tables.account, ledger.ACCOUNT_COLUMNS),
-    (tables.lot, lots.COLUMNS),
-    (tables.spend, spends.COLUMNS),
-    (outbox, TRACED),
-)
-
-
-def _write() -> str:
-    """Return the statement; each column of each part is one array."""
-    number = 0
-    rows: list[str] = []
-    for table, columns in _PARTS:
-        kinds = [table.c[name].type.compile(dialect=postgresql.dialect()) for name in columns]
-        arrays = [f"${number + at}::{kind}[]" for at, kind in enumerate(kinds, 1)]
-        rows.append(f"unnest({', '.join(arrays)}) AS after ({', '.join(columns)})")
-        number += len(columns)
-    entry, account, lot, spend, told = rows
-    return f"""
-        WITH entries AS (
-            INSERT INTO entry ({", ".join(ledger.ENTRY_COLUMNS)}) SELECT * FROM {entry}
-        ), accounts AS (
-            UPDATE account SET {_set(ledger.ACCOUNT_COLUMNS[1:], "after")} FROM {account}
-            WHERE account.member_id = after.member_id
-        ), lots AS (
-            UPDATE lot SET {_set(lots.COLUMNS[2:], "after")} FROM {lot}
-            WHERE lot.member_id = after.member_id AND lot.lot_id = after.lot_id
-        ), spends AS (
-            INSERT INTO spend ({", ".join(spends.COLUMNS)}) SELECT * FROM {spend}
-            ON CONFLICT (spend_id) DO UPDATE SET {_set(spends.COLUMNS[1:], "excluded")}
-        )
-        INSERT INTO outbox ({", ".join(TRACED)}) SELECT * FROM {told}
-    """  # noqa: S608  constants
-
 
 def _set(columns: Iterable[str], source: str) -> str:
     return ", ".join(f"{name} = {source}.{name}" for name in columns)
 
 
-WRITE = _write()
+def _insert(table: sa.Table, columns: Sequence[str]) -> str:
+    return f"INSERT INTO {table.name} ({', '.join(columns)}) SELECT * FROM {{rows}}"  # noqa: S608  constants
+
+
+def _update(table: sa.Table, columns: Sequence[str], key: Sequence[str]) -> str:
+    same = " AND ".join(f"{table.name}.{name} = after.{name}" for name in key)
+    values = _set(columns[len(key) :], "after")
+    return f"UPDATE {table.name} SET {values} FROM {{rows}} WHERE {same}"  # noqa: S608  constants
+
+
+_UPSERT = f" ON CONFLICT (spend_id) DO UPDATE SET {_set(spends.COLUMNS[1:], 'excluded')}"
+_PARTS = (
+    (tables.entry, ledger.ENTRY_COLUMNS, _insert(tables.entry, ledger.ENTRY_COLUMNS)),
+    (
+        tables.account,
+        ledger.ACCOUNT_COLUMNS,
+        _update(tables.account, ledger.ACCOUNT_COLUMNS, ["member_id"]),
+    ),
+    (tables.lot, lots.COLUMNS, _update(tables.lot, lots.COLUMNS, ["member_id", "lot_id"])),
+    (tables.spend, spends.COLUMNS, _insert(tables.spend, spends.COLUMNS) + _UPSERT),
+    (outbox, TRACED, _insert(outbox, TRACED)),
+)
+
+
+@cache
+def _statement(present: tuple[bool, ...]) -> str:
+    """Return the statement of the parts that there are rows for; each of their columns is an array.
+
+    A hold and its capture differ in them, and little else is written so: a few texts in all.
+    """
+    number = 0
+    parts: list[str] = []
+    for table, columns, text in compress(_PARTS, present):
+        kinds = [table.c[name].type.compile(dialect=postgresql.dialect()) for name in columns]
+        arrays = [f"${number + at}::{kind}[]" for at, kind in enumerate(kinds, 1)]
+        rows = f"unnest({', '.join(arrays)}) AS after ({', '.join(columns)})"
+        parts.append(f"{table.name}_part AS ({text.format(rows=rows)})")
+        number += len(columns)
+    return f"WITH {', '.join(parts)} SELECT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +85,16 @@ class Unit:
 
 async def write(tx: Tx, unit: Unit) -> None:
     """Append entries and events, write over accounts and lots, and insert or write over spends."""
-    arrays = [
-        *_columns(ledger.ENTRY_COLUMNS, unit.entries),
-        *ledger.account_columns(unit.members),
-        *_columns(lots.COLUMNS, [lots.as_row(*one) for one in unit.lots]),
-        *_columns(spends.COLUMNS, [spends.as_row(one) for one in unit.spends]),
-        *_columns(TRACED, unit.told),
-    ]
-    await (await bulk.driver(tx)).execute(WRITE, *arrays)
+    parts = (
+        _columns(unit.entries),
+        ledger.account_columns(unit.members),
+        _columns([lots.as_row(*one) for one in unit.lots]),
+        _columns([spends.as_row(one) for one in unit.spends]),
+        _columns(unit.told),
+    )
+    text = _statement(tuple(map(bool, parts)))
+    await (await bulk.driver(tx)).execute(text, *chain.from_iterable(parts))
 
 
-def _columns(names: Sequence[str], rows: Collection[Sequence[Any]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in names]
+def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
