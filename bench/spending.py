@@ -87,7 +87,9 @@ async def run(infra: Infra, console: Console, size: Size | None = None) -> dict[
 
 async def _earn(running: Shipped, sales: Iterable[PurchaseRecorded], *, lots: int) -> None:
     """Let members earn, by the topic, and wait until there are so many lots altogether."""
-    records = ((sale.subject.encode(), sale.model_dump_json().encode()) for sale in sales)
+    records = (
+        (str(sale.data.member_id).encode(), sale.model_dump_json().encode()) for sale in sales
+    )
     await publish(running.infra.kafka.bootstrap, "purchases", records)
     await wait_for_rows(running.infra, "loyalty", "lot", lots, within_s=SETTLE_S)
 

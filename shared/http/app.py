@@ -201,7 +201,9 @@ def _direct(routes: Routes) -> Direct:
     exact: dict[tuple[str, str], ASGIApp] = {}
     patterns: list[tuple[str, re.Pattern[str], ASGIApp]] = []
     for route in _api_routes(routes.routers):
-        for method in route.methods or () if isinstance(route, RawRoute) else ():
+        if not isinstance(route, RawRoute):
+            continue
+        for method in route.methods or ():
             if route.param_convertors:
                 patterns.append((method, route.path_regex, route.direct()))
             else:

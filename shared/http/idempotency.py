@@ -46,12 +46,12 @@ REPLAYED_HEADER = "Idempotent-Replayed"
 LOCKS = 0x6964_656D
 """First half of the advisory locks' keys, apart from other uses."""
 
-_ONCE = sa.select(sa.literal_column("1")).subquery("once")
+_ONCE = sa.select(sa.literal_column("1", sa.Integer())).subquery("once")
 _CLAIM = sa.select(
     sa.func.pg_try_advisory_xact_lock(
         sa.cast(sa.literal_column(str(LOCKS)), sa.Integer),
         sa.bindparam("number", type_=sa.Integer()),
-    ),
+    ).label("locked"),
     *(idempotency.c[name] for name in ("body_sha256", "status", "body", "content_type")),
 ).select_from(
     _ONCE.outerjoin(
@@ -148,22 +148,22 @@ async def _claim(tx: Tx, scope: str, keyed: Keyed) -> Response | None:
     digest = hashlib.sha256(f"{scope}\n{keyed.key}".encode()).digest()
     number = int.from_bytes(digest[:4], signed=True)
     found = {"number": number, "scope": scope, "key": keyed.key}
-    locked, fingerprint, status, body, content_type = (await tx.execute(_CLAIM, found)).one()
-    if status is None:
-        if not locked:
+    row = (await tx.execute(_CLAIM, found)).one()
+    if row.status is None:
+        if not row.locked:
             raise Refused(
                 "idempotency_key_in_use",
                 "The first request with this Idempotency-Key is still running.",
                 retry_after_s=1,
             )
         return None
-    if fingerprint != keyed.fingerprint:
+    if row.body_sha256 != keyed.fingerprint:
         raise Refused(
             "idempotency_key_reused",
             "This Idempotency-Key came with another request before.",
             status=422,
         )
-    return Response(body, status, {REPLAYED_HEADER: "true"}, content_type)
+    return Response(row.body, row.status, {REPLAYED_HEADER: "true"}, row.content_type)
 
 
 async def _store(tx: Tx, scope: str, keyed: Keyed, response: Response) -> bool:
