@@ -354,3 +354,13 @@ def test_what_was_known_of_a_birthday_at_first_stays_with_the_receipt() -> None:
     assert ledger.members[builders.MEMBER].available == 105
     ledger.apply([builders.purchase_attributed(returned.data, BEN)])
     assert ledger.members[BEN].available == 50
+
+
+def test_what_one_batch_tells_of_both_counts_for_none_of_them_before_the_merge() -> None:
+    shop = Shop(CASES[0])
+    shop.play(Merged("2026-03-10"))
+
+    sold = [Sale("a", "2026-03-01", 300), Sale("b", "2026-03-05", 10, BEN)]
+    shop.ledger.apply([shop.event(one) for one in sold])
+
+    assert sorted(one.posted for one in shop.ledger.receipts.values()) == [100, 3_000]
