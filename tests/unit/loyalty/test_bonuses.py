@@ -312,8 +312,8 @@ people = st.builds(Who, st.sampled_from(["", "Silver", "Gold"]), st.sampled_from
 
 
 def settled_for(who: Who, receipt: Receipt, programme: Programme) -> Settlement:
-    found = settle.settle(receipt, programme, birthday=who.birthday)
-    return found.at(programme.ladder.level_of(who.tier))
+    level = programme.ladder.level_of(who.tier)
+    return settle.settle(receipt, programme, who.birthday).at(level)
 
 
 def applies(bonus: Bonus, receipt: Receipt, facts: Facts, who: Who) -> bool:
@@ -327,8 +327,7 @@ def applies(bonus: Bonus, receipt: Receipt, facts: Facts, who: Who) -> bool:
         not bonus.sales_channels or receipt.sales_channel in bonus.sales_channels,
         not bonus.identified_by or receipt.identified_by in bonus.identified_by,
         not bonus.tiers or who.tier in bonus.tiers,
-        bonus.birthday != "day" or who.birthday == 3,
-        bonus.birthday != "month" or who.birthday >= 2,
+        not bonus.birthday or who.birthday >= {"day": 3, "month": 2}[bonus.birthday],
         not bonus.weekdays or at.isoweekday() in bonus.weekdays,
         not bonus.hours or bonus.hours.contains(at.hour * 60 + at.minute),
         sum(one.amount_minor for one in earning) >= bonus.minimum_spend_minor,
