@@ -4,7 +4,7 @@ import copy
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -40,6 +40,8 @@ from services.loyalty.domain.tier_reviews import Cause
 from services.loyalty.domain.tiers import Standing
 from tests.builders import NOW
 from tests.unit.loyalty import programmes
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -90,8 +92,9 @@ class Ledger:
         if not self.programme.by_tier:
             return {}
         for member_id in {event.data.member_id for event in events} - {None}:
-            self.members.setdefault(member_id, MemberState(0, 0, self.now, {}, None))
-        found = held.late(events, self.members, self.receipts, self.programme, now=self.now)
+            self.members.setdefault(member_id, MemberState(0, 0, LONG_AGO, {}, None))
+        # The sums of all times are here.
+        found = held.late(events, self.members, self.receipts, self.programme, now=LONG_AGO)
         for member_id, one in found.items():
             one.counting = self.sources(member_id)
         return found

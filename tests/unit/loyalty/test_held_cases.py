@@ -360,7 +360,7 @@ def test_what_one_batch_tells_of_both_counts_for_none_of_them_before_the_merge()
     shop = Shop(CASES[0])
     shop.play(Merged("2026-03-10"))
 
-    sold = [Sale("a", "2026-03-01", 300), Sale("b", "2026-03-05", 10, BEN)]
+    sold = [Sale("a", "2026-03-01", 300), Sale("b", "2026-02-20", 10, BEN)]
     shop.ledger.apply([shop.event(one) for one in sold])
 
     assert sorted(one.posted for one in shop.ledger.receipts.values()) == [100, 3_000]
