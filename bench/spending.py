@@ -50,6 +50,8 @@ class Times:
     hold_s: list[float] = field(default_factory=list[float])
     capture_s: list[float] = field(default_factory=list[float])
     seconds: float = 0.0
+    cpu_s: float = 0.0
+    """Of loyalty's api."""
 
 
 async def run(infra: Infra, console: Console, size: Size | None = None) -> dict[str, float]:
@@ -126,11 +128,12 @@ def _sale(member_id: UUID, at: datetime, amount_minor: int = EARNED_MINOR) -> Pu
 async def _spend(running: Shipped, api: Started, members: Sequence[tuple[int, UUID]]) -> Times:
     """Hold and capture once for each, ``AT_ONCE`` at any time."""
     times, waiting = Times(), iter(members)
-    started = perf_counter()
+    started, used = perf_counter(), api.cpu_s()
     async with asyncio.TaskGroup() as group:
         for _ in range(AT_ONCE):
             group.create_task(_till(running.variables["APP_KEY"], api.port, waiting, times))
     times.seconds = perf_counter() - started
+    times.cpu_s = api.cpu_s() - used
     return times
 
 
@@ -160,12 +163,13 @@ def _post(path: str, key: str, body: object) -> bytes:
 def _report(measured: dict[str, Times], console: Console) -> dict[str, float]:
     table = Table(
         "hold + capture on …", "pairs", "pairs/s", "hold p50 ms", "p99 ms", "capture p50 ms",
-        "p99 ms",
+        "p99 ms", "api CPU ms a pair",
     )  # fmt: skip
     figures: dict[str, float] = {}
     for name, times in measured.items():
         spans = (times.hold_s, times.capture_s)
         shown = [percentile(span, share) * 1_000 for span in spans for share in (50, 99)]
+        shown.append(times.cpu_s / len(times.hold_s) * 1_000)
         rate = len(times.hold_s) / times.seconds
         table.add_row(
             name, f"{len(times.hold_s):,}", f"{rate:,.0f}", *(f"{one:,.1f}" for one in shown)
@@ -174,6 +178,7 @@ def _report(measured: dict[str, Times], console: Console) -> dict[str, float]:
             f"{name} pairs/s": rate,
             f"{name} hold p99 ms": shown[1],
             f"{name} capture p99 ms": shown[3],
+            f"{name} api CPU ms": shown[4],
         }
     console.print(table)
     return figures
