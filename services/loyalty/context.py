@@ -79,8 +79,11 @@ class Rules:
         # From before the read: what is published during it must not count as seen.
         now = self._monotonic()
         if at_once or now - self._read_at > REFRESH_S:
-            published, counted_by = await store.read_standing(tx)
-            await _fit(tx, self.seed, counted_by)
+            published, counted_by, read_only = await store.read_standing(tx)
+            if counted_by is not None:
+                _fit(self.seed, counted_by)
+            elif not read_only:
+                await tier_counting.record(tx, self.seed.ladder)
             if published != len(self._published):
                 await self._load(tx)
             self._read_at = now
@@ -118,11 +121,8 @@ class Rules:
         self.programme, self._published = programme, published
 
 
-async def _fit(tx: Tx, seed: Programme, counted_by: str | None) -> None:
-    """Raise ``Unavailable`` where tiers are counted otherwise; the first to come says how."""
-    if counted_by is None:
-        await tier_counting.record(tx, seed.ladder)
-        return
+def _fit(seed: Programme, counted_by: str) -> None:
+    """Raise ``Unavailable`` where tiers are counted otherwise than the file says."""
     try:
         tier_counting.must_fit(seed.ladder, counted_by)
     except Unavailable as error:

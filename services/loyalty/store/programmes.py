@@ -46,15 +46,20 @@ _COLUMNS = [
 _PUBLISHED = programme_version.c.state == "published"
 _COUNT = sa.select(sa.func.count()).select_from(programme_version).where(_PUBLISHED)
 _STANDING = sa.select(
-    _COUNT.scalar_subquery(), sa.select(tier_counting.c.counted_by).scalar_subquery()
+    _COUNT.scalar_subquery(),
+    sa.select(tier_counting.c.counted_by).scalar_subquery(),
+    sa.func.current_setting("transaction_read_only") == "on",
 )
 _LIST = sa.select(*_COLUMNS).where(_PUBLISHED).order_by(programme_version.c.effective_from)
 
 
-async def read_standing(tx: Tx) -> tuple[int, str | None]:
-    """Return how many versions are published, which only grows, and how tiers are counted."""
-    published, counted_by = (await tx.execute(_STANDING)).one()
-    return published, counted_by
+async def read_standing(tx: Tx) -> tuple[int, str | None, bool]:
+    """Return how many versions are published, which only grows, and how tiers are counted.
+
+    And whether ``tx`` may not write.
+    """
+    published, counted_by, read_only = (await tx.execute(_STANDING)).one()
+    return published, counted_by, read_only
 
 
 async def list_published(tx: Tx) -> list[Stored]:
