@@ -12,15 +12,32 @@ from types import ModuleType
 from hypothesis import HealthCheck, settings
 
 from tests.unit.loyalty import (
+    test_approvals,
+    test_caps,
     test_challenges,
     test_fold,
     test_held,
     test_inactivity,
+    test_left,
+    test_lots,
     test_merges,
     test_tier_orders,
+    test_what_stays,
 )
 
-MODULES = test_fold, test_challenges, test_tier_orders, test_held, test_merges, test_inactivity
+MODULES = (
+    test_fold,
+    test_caps,
+    test_lots,
+    test_left,
+    test_challenges,
+    test_tier_orders,
+    test_held,
+    test_what_stays,
+    test_approvals,
+    test_merges,
+    test_inactivity,
+)
 
 
 def properties(module: ModuleType) -> Iterator[tuple[str, Callable[[], None]]]:
