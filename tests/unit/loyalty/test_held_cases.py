@@ -188,6 +188,12 @@ CASES = [
         [("purchase", 3_000), ("tier", 50), ("tier", 50)],
     ),
     Case(
+        "nor does what the other one bought since count for an earlier sale",
+        [Merged("2026-03-10"), Sale("a", "2026-03-20", 300), Sale("b", "2026-03-15", 10, BEN)],
+        {"a": 3_000, "b": 100},
+        [("purchase", 100)],
+    ),
+    Case(
         "undone they never did",
         [
             Sale("a", "2026-03-01", 300),
