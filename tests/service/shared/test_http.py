@@ -15,7 +15,7 @@ from shared.db import Database
 from shared.db.plumbing import dead_letter
 from shared.http import health
 from shared.http.app import create_api
-from shared.http.middleware import Limits
+from shared.http.middleware import Direct, Limits
 from tests.service.shared import guestbook
 from tests.service.shared.conftest import TILL, bearer, in_process, limited
 from tests.service.shared.test_auth import open_nowhere
@@ -92,7 +92,7 @@ async def test_the_short_way_answers_as_the_long_one(db: Database, key: str, bod
     short.router.routes.clear()  # it must not need them
     long = create_api(guestbook.service(), guestbook.context(db))
     (guard,) = long.user_middleware
-    guard.kwargs["direct"] = {}
+    guard.kwargs["direct"] = Direct()
 
     answers: list[httpx.Response] = []
     for app in (short, long):
