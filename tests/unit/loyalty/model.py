@@ -88,10 +88,8 @@ class Model:
             if moment > now:
                 break
             owed += [one for one in wanted if one[0] == moment]
-            usable = sorted(
-                (one for one in points if one.can_be_spent(moment)),
-                key=lambda point: (point.ends, point.begins),
-            )
+            usable = [one for one in points if one.can_be_spent(moment)]
+            usable.sort(key=lambda point: (point.ends, point.begins))
             for point in usable[: len(owed)]:
                 point.spent = True
             del owed[: len(usable)]
