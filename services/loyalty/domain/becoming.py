@@ -110,7 +110,7 @@ def become(
         after.birthday = birthday
     if before.approval is not None or (after.version and after.version.pending):
         settlement = _stay(programme, receipt, net, before=before, after=after)
-    if settlement.by_level:
+    if settlement.by_level and after.member_id is not None:
         settlement = _at(after, settlement, held(after))
     if after.approval is None and after.version and after.version.pending and _wait(after):
         # Until somebody has decided nothing has begun, so that all that came back is taken.
