@@ -73,6 +73,8 @@ def late(
             if not in_order:
                 known = found.setdefault(heir, Late(since, event))
                 known.since, known.event = min(known.since, since), event
+            if before is not None:
+                batch.came_back.add(heir)
             batch.hear(heir, max(event.time, *(one.at for one in after.returns), at))
     return found
 
@@ -119,6 +121,8 @@ class _Batch:
     now: datetime
     newest: dict[UUID, datetime] = field(default_factory=dict[UUID, datetime])
     """The newest event of each member so far in the batch."""
+    came_back: set[UUID] = field(default_factory=set[UUID])
+    """Members of whom something did in the batch, of which the account does not know yet."""
 
     def hear(self, member_id: UUID, at: datetime) -> None:
         self.newest[member_id] = max(at, self.newest.get(member_id, at))
@@ -135,7 +139,9 @@ class _Batch:
         if receipt.member_id is None:
             return True
         member, ladder = self.members[receipt.member_id], self.programme.ladder
-        if member.merge is not None or any(one.returns for one in receipt.lines):
+        if member.merge is not None or receipt.member_id in self.came_back:
+            return False
+        if any(one.returns for one in receipt.lines):
             return False
         latest = self.latest(receipt.member_id)
         if latest is not None and at <= latest:

@@ -370,19 +370,3 @@ def test_what_one_batch_tells_of_both_counts_for_none_of_them_before_the_merge()
     shop.ledger.apply([shop.event(one) for one in sold])
 
     assert sorted(one.posted for one in shop.ledger.receipts.values()) == [100, 3_000]
-
-
-def test_a_sale_that_turns_out_to_be_nobodys_is_worth_nothing() -> None:
-    rules = (Bonus("gold", "Gold", points_per_receipt=50, tiers=frozenset({"Gold"})),)
-    ledger = Ledger(programmes.small(programmes.version(bonuses=rules)))
-    bread = [builders.line(category="BREAD", amount_minor=1_000)]
-    sold = builders.purchase_recorded(lines=bread)
-
-    ledger.apply([sold])
-    assert ledger.members[builders.MEMBER].available == 100
-    ledger.apply([builders.purchase_amended(sold.data, bread, member_id=None)])
-
-    assert ledger.members[builders.MEMBER].available == 0
-    (left,) = ledger.receipts.values()
-    assert (left.posted, left.desired, left.by_level, left.level) == (0, 0, (), None)
-    assert ledger.lots == {}
