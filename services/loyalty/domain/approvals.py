@@ -79,19 +79,22 @@ class Decided:
     type: str = "approval"
 
 
-def decide(book: Book, receipt_id: UUID, verdict: Verdict, now: datetime) -> Decided:
-    """Bring a decision on a receipt of the book that waits into it, and return it.
+def occasion(receipt_id: UUID, state: ReceiptState, now: datetime) -> Decided:
+    """Return a decision on a receipt as what changes its worth."""
+    subject = _Subject(receipt_id, state.store_id)
+    return Decided(ids.derived_id(receipt_id, "approval"), now, subject)
 
-    Approved points begin when the other terms say, but not before ``now``. A rejected receipt is
-    worth nothing, and counts for nothing but a tier by spend or visits.
+
+def decide(book: Book, event: Decided, verdict: Verdict) -> None:
+    """Bring a decision on a receipt of the book that waits into it.
+
+    Approved points begin when the other terms say, but not before the decision. A rejected receipt
+    is worth nothing, and counts for nothing but a tier by spend or visits.
     """
-    before = book.receipts[receipt_id]
-    subject = _Subject(receipt_id, before.store_id)
-    event = Decided(ids.derived_id(receipt_id, "approval"), now, subject)
-    after = _after(before, verdict, now)
+    before = book.receipts[event.data.receipt_id]
+    after = _after(before, verdict, event.time)
     settlement = Settlement(after.desired, after.qualifying_minor, [], after.version)
     fold.bring(book, event, before, after, why="approval", settlement=settlement)
-    return event
 
 
 def _after(before: ReceiptState, verdict: Verdict, now: datetime) -> ReceiptState:

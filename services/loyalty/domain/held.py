@@ -114,6 +114,16 @@ def joined(change: Merge, heirs: Iterable[UUID], cause_id: UUID) -> dict[UUID, L
     return {heir: Late(change.merged_at, event) for heir in heirs}
 
 
+def decided(
+    event: Occasion, state: ReceiptState, members: Mapping[UUID, MemberState], ladder: Ladder
+) -> dict[UUID, Late]:
+    """Return whose tier a decision on a receipt may change: by points, one that is rejected."""
+    if state.member_id is None or not ladder.by_points:
+        return {}
+    since = _sold_at(ladder, state)
+    return {heir: Late(since, event) for heir in line(members, state.member_id)}
+
+
 @dataclass(slots=True)
 class _Batch:
     programme: Programme

@@ -5,10 +5,11 @@ from datetime import datetime
 from uuid import UUID
 
 from services.loyalty.context import LoyaltyContext
-from services.loyalty.domain import approvals
+from services.loyalty.domain import approvals, held
 from services.loyalty.domain.approvals import Decision, Verdict, Waiting
 from services.loyalty.domain.closing import Batch
-from services.loyalty.handlers import announce, books, challenges, earn, tiers
+from services.loyalty.domain.held import Late
+from services.loyalty.handlers import announce, books, challenges, earn, tiers, who
 from services.loyalty.store import approvals as store
 from services.loyalty.store import ledger
 from shared.auth import Caller
@@ -49,9 +50,16 @@ async def decide(
     )
     periods = earn.capped_periods(owners.values(), programme)
     loaded |= await ledger.load_periods(tx, periods, programme)
+    event = approvals.occasion(receipt_id, state, now)
+    late: dict[UUID, Late] = {}
+    if programme.by_tier:
+        late = held.decided(event, state, members, programme.ladder)
+        loaded |= await who.read_histories(tx, late, programme)
     context.rules.check_fresh(programme)
     book = books.open_book(members, context, loaded)
-    event = approvals.decide(book, receipt_id, verdict, now)
+    approvals.decide(book, event, verdict)
+    book.levels = held.foresee(book, late)
+    held.follow(book, late)
     gifts = await challenges.follow(tx, book, [event])
     await tiers.review_moved(tx, book, now)
     closed = await books.write(tx, Batch(book, now, gifts=gifts))

@@ -153,7 +153,16 @@ class Ledger:
         """Decide on a receipt that waits, as ``handlers.approvals`` does."""
         self.now = max(self.now, at)
         book = Book(self.programme, dict(self.receipts), self.members)
-        approvals.decide(book, receipt_id, verdict, at)
+        state = book.receipts[receipt_id]
+        event = approvals.occasion(receipt_id, state, at)
+        late: dict[UUID, Late] = {}
+        if self.programme.by_tier:
+            late = held.decided(event, state, self.members, self.programme.ladder)
+            for member_id, one in late.items():
+                one.counting = self.sources(member_id)
+        approvals.decide(book, event, verdict)
+        book.levels = held.foresee(book, late)
+        held.follow(book, late)
         self.post(Batch(book, self.now, gifts=self.follow(book)))
         self.receipts = dict(book.receipts)
         self.review(book)
