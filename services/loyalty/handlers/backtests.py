@@ -22,7 +22,7 @@ TOPIC = "purchases"
 WEEKS_MAX = 52
 WITHIN_S = 60.0
 PIECE = 50
-"""Events that are settled twice before others have their turn: some 5 ms."""
+"""Receipts that are settled twice before others have their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +107,16 @@ class _Run:
         )
         async with aclosing(source) as batches:
             async for records in batches:
-                for at in range(0, len(records), PIECE):
-                    receipts = self._take(topic, records[at : at + PIECE])
-                    found = await who.look_at(context, receipts) if self.work.personal else {}
-                    for one in receipts:
+                receipts = self._take(topic, records[: bounds.events - self.events])
+                found = await who.look_at(context, receipts) if self.work.personal else {}
+                for at in range(0, len(receipts), PIECE):
+                    for one in receipts[at : at + PIECE]:
                         self.work.count(one, found.get(one.receipt_id, NOBODY))
                     await asyncio.sleep(0)
-                    if self.events >= bounds.events:
-                        return "events"
-                    if asyncio.get_running_loop().time() >= deadline:
-                        return "time"
+                if self.events >= bounds.events:
+                    return "events"
+                if asyncio.get_running_loop().time() >= deadline:
+                    return "time"
         return None
 
     def _take(self, topic: Topic, records: "Sequence[ConsumerRecord]") -> list[ReceiptRevision]:
