@@ -9,11 +9,10 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, cast
 
 from fastapi import Request, Response
-from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
@@ -32,6 +31,14 @@ class RawRoute(APIRoute):
         dependencies = [(each.name, _call(each)) for each in dependant.dependencies]
         endpoint = cast("Callable[..., Coroutine[Any, Any, Response]]", dependant.call)
         request_name = dependant.request_param_name
+        in_path = [
+            (
+                field.name,
+                field.alias,
+                TypeAdapter(cast("type[object]", field.field_info.annotation)),
+            )
+            for field in dependant.path_params
+        ]
 
         async def handle(request: Request) -> Response:
             raw = await request.body()
@@ -40,8 +47,8 @@ class RawRoute(APIRoute):
                 value = await call(request)
                 if name is not None:
                     values[name] = value
-            for field in dependant.path_params:
-                values[field.name] = _from_path(field, request)
+            for name, alias, adapter in in_path:
+                values[name] = _from_path(request.path_params[alias], alias, adapter)
             values[body_name] = _parse(model, raw)
             if request_name is not None:
                 values[request_name] = request
@@ -65,8 +72,12 @@ class RawRoute(APIRoute):
 
 def invalid_body(error: ValidationError) -> RequestValidationError:
     """Return the error that FastAPI would raise for a body that is not acceptable."""
+    return _invalid(error, "body")
+
+
+def _invalid(error: ValidationError, *where: str) -> RequestValidationError:
     errors = error.errors(include_url=False, include_context=False, include_input=False)
-    return RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in errors])
+    return RequestValidationError([{**one, "loc": (*where, *one["loc"])} for one in errors])
 
 
 def _parse(model: type[BaseModel], raw: bytes) -> BaseModel:
@@ -80,11 +91,11 @@ def _parse(model: type[BaseModel], raw: bytes) -> BaseModel:
         raise invalid_body(error) from None
 
 
-def _from_path(field: ModelField, request: Request) -> object:
-    value, errors = field.validate(request.path_params[field.alias], {}, loc=("path", field.alias))
-    if errors:
-        raise RequestValidationError(errors)
-    return value
+def _from_path(text: str, alias: str, adapter: TypeAdapter[object]) -> object:
+    try:
+        return adapter.validate_python(text)
+    except ValidationError as error:
+        raise _invalid(error, "path", alias) from None
 
 
 def _body(dependant: Dependant) -> tuple[str, type[BaseModel]]:
