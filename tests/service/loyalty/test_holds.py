@@ -118,6 +118,14 @@ async def test_more_than_there_is_or_was_held_is_refused(till: Till) -> None:
     assert await till.has() == (990, 0, 10, 0)
 
 
+async def test_what_can_be_no_hold_is_answered_alike_by_the_short_way_and_the_long(
+    till: Till,
+) -> None:
+    short = await till.post("/v1/holds/nonsense:capture", {})
+    long = await till.post("/v1/holds/nonsense:release", {})
+    assert (short.status_code, short.json()["errors"]) == (422, long.json()["errors"])
+
+
 async def test_a_purchase_that_names_a_hold_captures_it_once(till: Till) -> None:
     hold_id = await till.held(300)
     paid = till.sale(50, hold_ids=(hold_id,))
