@@ -7,15 +7,14 @@ particular not when we heard of what. Recorded are only what was announced of it
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import NamedTuple
 
 from services.loyalty.domain.accounts import MemberState
 from services.loyalty.domain.ladder import Counting, Ladder
-
-_EVER = datetime.max.replace(tzinfo=UTC)
+from services.loyalty.domain.lots import NEVER
 
 
 class Move(NamedTuple):
@@ -92,11 +91,11 @@ def held_before(
     """
     asked = set(times)
     # Whatever anybody knew: a return counts when the till says, and not when we heard of it.
-    moves = sorted(move for fact in facts for move in _moves(ladder, fact, _EVER))
+    moves = sorted(move for fact in facts for move in _moves(ladder, fact, NEVER))
     by_time = {at: list(together) for at, together in groupby(moves, key=itemgetter(0))}
     walk, sums = _Walk(ladder), dict[int, int]()
     found: dict[datetime, int] = {}
-    period, next_at = 0, _EVER
+    period, next_at = 0, NEVER
     for at in sorted({*asked, *by_time}):
         if not period:
             period = ladder.period_at(at)
