@@ -1,14 +1,16 @@
 """Challenges: how far a member has come."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
 from services.loyalty.api.fields import Ctx
+from services.loyalty.domain.challenges import Challenge, Count
 from services.loyalty.domain.explain import money
+from services.loyalty.domain.periods import Per
 from services.loyalty.domain.programme import Programme
 from services.loyalty.handlers import challenges
 from services.loyalty.handlers.challenges import Standing
@@ -20,20 +22,25 @@ router = APIRouter(prefix="/v1/members/{member_id}", tags=["challenges"])
 DESK = Depends(auth.require("terminal", "app", "staff", "admin"))
 
 
-class ChallengeView(BaseModel):
-    """A challenge of the rules in force, and how far a member has come with it."""
+class ChallengeShape(BaseModel):
+    """What a challenge asks for."""
 
     rule: str
     title: str
-    points: int
-    """What it gives each time."""
-    count: Literal["visits", "spend_minor", "quantity_milli"]
+    count: Count
     """What is counted: days with a purchase, money, or thousandths of sales units."""
     goal: int
     """In each period."""
-    per: Literal["day", "week", "month", "quarter", "year", "ever"]
+    per: Per
     periods: int
     """In so many, one behind the other."""
+
+
+class ChallengeView(ChallengeShape):
+    """A challenge of the rules in force, and how far a member has come with it."""
+
+    points: int
+    """What it gives each time."""
     once: bool
     first_day: date | None
     """Of the period that is going on, where the programme lives; null where it is for ever."""
@@ -58,16 +65,16 @@ async def list_challenges(member_id: UUID, context: Ctx) -> pages.Page[Challenge
     return pages.Page(data=[_view(one, context.programme) for one in found], next_cursor=None)
 
 
+def shape(challenge: Challenge) -> dict[str, Any]:
+    """Return the fields of ``ChallengeShape``."""
+    return ChallengeShape.model_validate(challenge, from_attributes=True).model_dump()
+
+
 def _view(one: Standing, programme: Programme) -> ChallengeView:
     challenge = one.challenge
     return ChallengeView(
-        rule=challenge.rule,
-        title=challenge.title,
+        **shape(challenge),
         points=challenge.points,
-        count=challenge.count,
-        goal=challenge.goal,
-        per=challenge.per,
-        periods=challenge.periods,
         once=challenge.once,
         first_day=one.first_day,
         last_day=one.last_day,

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from services.loyalty.api.challenges import ChallengeShape, shape
 from services.loyalty.api.fields import Ctx, IdentifierValue
 from services.loyalty.api.ledger import ExplainLine
 from services.loyalty.handlers import previews
@@ -155,17 +156,9 @@ class RuleView(BaseModel):
     reasons: list[ReasonView]
 
 
-class AheadView(BaseModel):
+class AheadView(ChallengeShape):
     """A challenge of the rules that the basket would move."""
 
-    rule: str
-    title: str
-    count: Literal["visits", "spend_minor", "quantity_milli"]
-    goal: int
-    """In each period."""
-    per: Literal["day", "week", "month", "quarter", "year", "ever"]
-    periods: int
-    """In so many, one behind the other."""
     so_far: int
     """In the period of the basket, without it."""
     so_far_after: int
@@ -211,14 +204,8 @@ async def preview_points(body: PreviewInput, context: Ctx) -> PreviewView:
 
 
 def _ahead(one: Ahead) -> AheadView:
-    challenge = one.challenge
     return AheadView(
-        rule=challenge.rule,
-        title=challenge.title,
-        count=challenge.count,
-        goal=challenge.goal,
-        per=challenge.per,
-        periods=challenge.periods,
+        **shape(one.challenge),
         so_far=one.so_far,
         so_far_after=one.so_far_after,
         reaches_goal=one.reaches_goal,
