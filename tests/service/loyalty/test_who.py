@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,9 @@ from sqlalchemy import event
 
 from services.loyalty.domain.bonuses import Bonus
 from services.loyalty.domain.caps import Cap
-from services.loyalty.domain.ladder import TierPolicy
+from services.loyalty.domain.ladder import Tier, TierPolicy
+from services.loyalty.domain.programme import Programme
+from services.loyalty.domain.terms import Pending
 from services.loyalty.store import tables
 from shared.contracts.purchases import ReturnedLine
 from tests import builders
@@ -34,12 +37,18 @@ LIFTS = 3_000
 AN_HOUR, NO_TIME = timedelta(hours=1), timedelta()
 
 
+@asynccontextmanager
+async def opened(desk: Desk, programme: Programme) -> AsyncGenerator[Office]:
+    desk.under(programme)
+    async with desk.client("admin") as clerk, desk.client("terminal") as till:
+        yield Office(desk, clerk, till)
+
+
 @pytest_asyncio.fixture(name="office")
 async def open_office(desk: Desk) -> AsyncGenerator[Office]:
     """Open an office under rules that ask who the member is."""
-    desk.under(PROGRAMME)
-    async with desk.client("admin") as clerk, desk.client("terminal") as till:
-        yield Office(desk, clerk, till)
+    async with opened(desk, PROGRAMME) as office:
+        yield office
 
 
 async def levels(desk: Desk) -> dict[int, tuple[int | None, int]]:
@@ -185,3 +194,22 @@ async def test_a_preview_goes_by_who_the_member_is_now(office: Office) -> None:
     assert [one[0] for one in (before, silver, gold)] == [150, 150, 200]
     assert silver[1]["gold"] == ["Only for the tiers Gold; this member is Silver."]
     assert (gold[1]["gold"], gold[1]["day"]) == ([], [])
+
+
+async def test_what_is_rejected_lifts_no_sale_behind_it_where_points_carry_tiers(
+    desk: Desk,
+) -> None:
+    version = programmes.version(bonuses=BONUSES, pending=Pending(approval_above=2_000))
+    by_points = TierPolicy(measure="points")
+    programme = programmes.small(version, policy=by_points, tiers=(Tier("Gold", 2_500),))
+    async with opened(desk, programme) as office:
+        ann = await office.enrol()
+        large = await office.earn(ann, LIFTS, occurred_at=ago(10))
+        await office.earn(ann, 100, occurred_at=ago(5))
+        assert (await levels(desk))[5] == (1, 150)
+
+        answer = await office.clerk.post(f"/v1/approvals/{large.data.receipt_id}:reject")
+
+        assert answer.status_code == 200, answer.text
+        assert (await levels(desk))[5] == (0, 100)
+        assert await office.has(ann) == [(100, 0, 0, 0)]
