@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -123,6 +124,30 @@ def test_the_reason_names_the_field_and_never_the_value(
 
     assert said in str(refusal.value)
     assert "secret" not in str(refusal.value)
+
+
+ID = "0193a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b"
+
+
+@pytest.mark.parametrize("written", [ID, ID.upper()])
+def test_an_id_is_the_one_that_is_written(written: str) -> None:
+    sale = json.loads((GOLDEN[0].parent / "purchase.recorded.v1.json").read_bytes())
+
+    event = TOPICS["purchases"].read(json.dumps(replaced(sale, ("id",), written)).encode())
+
+    assert (event.id, hash(event.id)) == (UUID(ID), hash(UUID(ID)))
+
+
+@pytest.mark.parametrize(
+    "written", [ID[:-1], ID[:8] + ID[9:], "----" + ID.replace("-", ""), ID[:-1] + "x", 5, [5], None]
+)
+def test_an_id_that_is_none_is_refused_without_its_value(written: object) -> None:
+    sale = json.loads((GOLDEN[0].parent / "purchase.recorded.v1.json").read_bytes())
+
+    with pytest.raises(structs.Unreadable) as refusal:
+        TOPICS["purchases"].read(json.dumps(replaced(sale, ("id",), written)).encode())
+
+    assert str(refusal.value) == "Invalid UUID - at `$.id`"
 
 
 @pytest.mark.parametrize("value", [b"", b"{", b"\xff\xfe", b"null", b"[]", b'{"type":'])
