@@ -54,8 +54,7 @@ class Challenge:
             return 0
         if self.sales_channels and receipt.sales_channel not in self.sales_channels:
             return 0
-        lines = [line for line in receipt.lines if line.amount_minor > 0 and self._names(line)]
-        lines = [line for line in lines if not lookups.excludes(line.sku, line.category)]
+        lines = [line for line in lookups.earning(receipt.lines) if self._names(line)]
         spent = sum([line.amount_minor for line in lines])
         if not lines or spent < self.minimum_spend_minor:
             return 0

@@ -69,7 +69,6 @@ class EvaluationFailed(Exception):
 
 class _Value(Protocol):
     def value(self) -> object: ...
-    def type(self) -> cel.Type: ...
 
 
 class _Program(Protocol):
@@ -99,12 +98,13 @@ class Condition:
         """Return the answer for a receipt; raises ``EvaluationFailed`` where there is none."""
         seen = {name: facts[name] for name in self.facts}
         try:
-            answer = self._program.eval(data=seen)
+            answer = self._program.eval(data=seen).value()
         except RuntimeError as error:
             raise EvaluationFailed(_plain(str(error))) from error
-        if answer.type() != cel.Type.BOOL:
-            raise EvaluationFailed(_plain(str(answer.value())))
-        return answer.value() is True
+        # An evaluation that fails has an error for an answer.
+        if not isinstance(answer, bool):
+            raise EvaluationFailed(_plain(str(answer)))
+        return answer
 
 
 @lru_cache(maxsize=1_024)

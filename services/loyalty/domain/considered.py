@@ -108,9 +108,8 @@ def consider(
     if version is None:
         return []
     facts = Facts(receipt, version.lookups, zone, tier=who.tier)
-    lines = [one for one in receipt.lines if one.amount_minor > 0]
-    excluded = [one for one in lines if facts.is_excluded(one)]
-    earning = [one for one in lines if not facts.is_excluded(one)]
+    earning = facts.earning
+    excluded = [one for one in facts.kept if one not in earning]
     case = _Case(version, receipt, zone, facts, who, _given(settlement), earning, excluded)
     base, never = version.base, version.excluded
     return [

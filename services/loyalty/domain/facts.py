@@ -18,21 +18,24 @@ class Facts(Mapping[str, object]):
         self.receipt = receipt
         self.tier = tier
         """Of the member; empty for none."""
-        self.kept = [one for one in receipt.lines if one.amount_minor > 0]
-        """The lines that something was paid for."""
-        self._lookups = lookups
+        self.earning = lookups.earning(receipt.lines)
+        """The lines that something was paid for, without what is excluded."""
         self._zone = zone
-        self._earning = [one for one in self.kept if not self.is_excluded(one)]
         self._paid: dict[str, int] | None = None
+
+    @property
+    def kept(self) -> list[Line]:
+        """Return the lines that something was paid for."""
+        return [one for one in self.receipt.lines if one.amount_minor > 0]
 
     def quantity_milli(self, bonus: Bonus) -> int:
         """Return how much was kept of the lines that count for a rule."""
-        counting = [one for one in self._earning if bonus.names(one.sku, one.category)]
+        counting = [one for one in self.earning if bonus.names(one.sku, one.category)]
         return sum(one.quantity_milli for one in counting)
 
     def spend_minor(self) -> int:
         """Return what was paid for the receipt, without what is excluded."""
-        return sum([one.amount_minor for one in self._earning])
+        return sum([one.amount_minor for one in self.earning])
 
     def allow(self, bonus: Bonus) -> bool:
         """Whether the conditions of a rule hold that no look-up decides.
@@ -45,10 +48,6 @@ class Facts(Mapping[str, object]):
         if wanted and self.quantity_milli(bonus) < wanted:
             return False
         return bonus.when is None or bonus.when.holds(self)
-
-    def is_excluded(self, line: Line) -> bool:
-        """Whether a line earns nothing and counts for nothing."""
-        return self._lookups.excludes(line.sku, line.category)
 
     def __getitem__(self, name: str) -> object:
         return _LOOK[name](self)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from services.loyalty.domain import bonuses as rules
 from services.loyalty.domain.bonuses import PERCENT, Bonus
-from services.loyalty.domain.receipts import Receipt
+from services.loyalty.domain.receipts import Line, Receipt
 
 COMBINATIONS_MAX = 4_096
 """Remembered of a version; far more than any shop's receipts show at once."""
@@ -130,6 +130,15 @@ class Lookups:
     def excludes(self, sku: str, category: str | None) -> bool:
         """Whether a line earns nothing and counts for nothing."""
         return sku in self.excluded_skus or category in self.excluded_categories
+
+    def earning(self, lines: Iterable[Line]) -> list[Line]:
+        """Return the lines that something was paid for, without what is excluded."""
+        skus, categories = self.excluded_skus, self.excluded_categories
+        return [
+            one
+            for one in lines
+            if one.amount_minor > 0 and one.sku not in skus and one.category not in categories
+        ]
 
     def open_to(self, receipt: Receipt, zone: ZoneInfo) -> int:
         """Return the rules that a receipt may earn by, as far as its plain predicates say."""
