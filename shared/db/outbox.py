@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -18,8 +18,7 @@ COLUMNS = ("topic", "key", "event_id", "value")
 TRACED = (*COLUMNS, "headers")
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One record to publish. ``event`` None is a tombstone for ``key`` on a compacted topic.
 
     ``value`` may carry the event's JSON where the caller has made it already. ``traceparent`` is

@@ -63,6 +63,7 @@ class _Given(NamedTuple):
 
 
 _NOTHING = _Given(date.min, 0, 0)
+_NONE = Grant(0, None)
 
 
 def _grant(claim: Claim, given: _Given) -> Grant:
@@ -98,7 +99,7 @@ class Period:
         else:
             self._places.insert(at, place)
             self._claims.insert(at, claim)
-            self._grants.insert(at, Grant(0, None))
+            self._grants.insert(at, _NONE)
             # Differs from whatever comes out, so that what follows is looked at.
             self._given.insert(at, _NOTHING)
         return dict(self._serve(at))

@@ -21,6 +21,7 @@ from services.loyalty.domain.postings import Move, Posting
 from services.loyalty.domain.programme import Programme
 from services.loyalty.store import receipt_rows, tier_counting
 from services.loyalty.store.tables import entry, receipt
+from shared.contracts import structs
 from shared.db import Tx, bulk
 from shared.errors import Unavailable
 
@@ -342,10 +343,10 @@ def _posting(posting: Posting, leg: Leg) -> chain.Entry:
     change = posting.change
     event, settlement = change.event, change.settlement
     version = settlement.version
-    # The text of a list of whole numbers is JSON already.
+    lines = structs.encode(settlement.lines).decode()
     explain = (
         f'{{"why":"{change.why}","worth":{change.after.posted},'
-        f'"posted_before":{change.before.posted},"lines":{settlement.lines}'
+        f'"posted_before":{change.before.posted},"lines":{lines}'
     )
     if change.cap is not None:
         explain += f',"desired":{change.after.desired},"cap":"{change.cap.rule}"'
