@@ -6,7 +6,7 @@ layers for what such a route can not have. The declaration and the document stay
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
@@ -35,7 +35,10 @@ class RawRoute(APIRoute):
             (
                 field.name,
                 field.alias,
-                TypeAdapter(cast("type[object]", field.field_info.annotation)),
+                # With what the parameter says besides its type, such as its length.
+                TypeAdapter(
+                    cast("type[object]", Annotated[field.field_info.annotation, field.field_info])
+                ),
             )
             for field in dependant.path_params
         ]
