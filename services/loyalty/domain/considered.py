@@ -109,7 +109,8 @@ def consider(
         return []
     facts = Facts(receipt, version.lookups, zone, tier=who.tier)
     earning = facts.earning
-    excluded = [one for one in facts.kept if one not in earning]
+    excludes = version.lookups.excludes
+    excluded = [one for one in facts.kept if excludes(one.sku, one.category)]
     case = _Case(version, receipt, zone, facts, who, _given(settlement), earning, excluded)
     base, never = version.base, version.excluded
     return [
