@@ -6,9 +6,9 @@ and a change of one may give to or take from those after it, and from nobody els
 """
 
 import bisect
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -63,71 +63,76 @@ class _Given(NamedTuple):
 
 
 _NOTHING = _Given(date.min, 0, 0)
-_NONE = Grant(0, None)
 
 
-def _grant(claim: Claim, given: _Given) -> Grant:
+class _Served(NamedTuple):
+    """A claim, what it gets, and what the receipts up to it got."""
+
+    place: tuple[datetime, int]
+    claim: Claim
+    grant: Grant
+    given: _Given
+
+
+_PLACE = attrgetter("place")
+
+
+def _serve(claim: Claim, given: _Given) -> _Served:
+    before = given.at(claim.day)
     points, by = claim.desired, None
     for cap in claim.caps:
         room = cap.points
         if cap.per == "day":
-            room -= given.in_day
+            room -= before.in_day
         elif cap.per == "month":
-            room -= given.in_month
+            room -= before.in_month
         # Less than nothing is left where two versions of the rules meet in a period.
         if max(0, room) < points:
             points, by = max(0, room), cap
-    return Grant(points, by)
+    after = _Given(claim.day, before.in_day + points, before.in_month + points)
+    return _Served(claim.place, claim, Grant(points, by), after)
 
 
 @dataclass(slots=True)
 class Period:
     """The claims of one member that can touch one another, in order, and what each gets."""
 
-    _places: list[tuple[datetime, int]] = field(default_factory=list[tuple[datetime, int]])
-    _claims: list[Claim] = field(default_factory=list[Claim])
-    _grants: list[Grant] = field(default_factory=list[Grant])
-    _given: list[_Given] = field(default_factory=list[_Given])
-    """After each claim."""
+    _served: list[_Served] = field(default_factory=list[_Served])
 
-    def put(self, claim: Claim) -> Mapping[UUID, Grant]:
-        """Add a claim, or replace the receipt's earlier one; return the grants that changed."""
-        place = claim.place
-        at = bisect.bisect_left(self._places, place)
-        if at < len(self._places) and self._places[at] == place:
-            self._claims[at] = claim
-        else:
-            self._places.insert(at, place)
-            self._claims.insert(at, claim)
-            self._grants.insert(at, _NONE)
-            # Differs from whatever comes out, so that what follows is looked at.
-            self._given.insert(at, _NOTHING)
-        return dict(self._serve(at))
+    def put(self, claim: Claim) -> dict[UUID, Grant]:
+        """Add a claim, or replace the receipt's earlier one.
 
-    def grant(self, claim: Claim) -> Grant:
-        """Return what a claim that was put here gets."""
-        return self._grants[bisect.bisect_left(self._places, claim.place)]
+        Return what it gets, and the grants of others that changed.
+        """
+        at, known = self._find(claim.place)
+        own = _serve(claim, self._given_before(at))
+        self._served[at : at + known] = [own]
+        return {claim.receipt_id: own.grant, **self._serve_from(at + 1)}
 
-    def remove(self, claim: Claim) -> Mapping[UUID, Grant]:
+    def remove(self, claim: Claim) -> dict[UUID, Grant]:
         """Take a receipt's claim out; return the grants of others that changed."""
-        at = bisect.bisect_left(self._places, claim.place)
-        if at == len(self._places) or self._places[at] != claim.place:
-            return {}
-        for column in (self._places, self._claims, self._grants, self._given):
-            del column[at]
-        return dict(self._serve(at))
+        at, known = self._find(claim.place)
+        del self._served[at : at + known]
+        return self._serve_from(at)
 
-    def _serve(self, at: int) -> Iterator[tuple[UUID, Grant]]:
+    def _find(self, place: tuple[datetime, int]) -> tuple[int, bool]:
+        """Return where a claim is, or would be, and whether it is there."""
+        at = bisect.bisect_left(self._served, place, key=_PLACE)
+        return at, at < len(self._served) and self._served[at].place == place
+
+    def _given_before(self, at: int) -> _Given:
+        return self._served[at - 1].given if at else _NOTHING
+
+    def _serve_from(self, at: int) -> dict[UUID, Grant]:
         """Serve claims from ``at`` on, until one leaves behind it what it left before."""
-        given = self._given[at - 1] if at else _NOTHING
-        for place in range(at, len(self._claims)):
-            claim = self._claims[place]
-            before = given.at(claim.day)
-            grant = _grant(claim, before)
-            given = _Given(claim.day, before.in_day + grant.points, before.in_month + grant.points)
-            if grant != self._grants[place]:
-                self._grants[place] = grant
-                yield claim.receipt_id, grant
-            if given == self._given[place]:
-                return
-            self._given[place] = given
+        changed: dict[UUID, Grant] = {}
+        given = self._given_before(at)
+        for place in range(at, len(self._served)):
+            was = self._served[place]
+            now = self._served[place] = _serve(was.claim, given)
+            if now.grant != was.grant:
+                changed[now.claim.receipt_id] = now.grant
+            if now.given == was.given:
+                break
+            given = now.given
+        return changed

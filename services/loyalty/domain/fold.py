@@ -78,7 +78,14 @@ class Book:
         if self.programme.capped_per is not None:
             known = [_claim(self, *one) for one in self.receipts.items()]
             for key, claim in sorted(filter(None, known), key=lambda one: one[1].place):
-                self.periods.setdefault(key, Period()).put(claim)
+                self.period(key).put(claim)
+
+    def period(self, key: tuple[UUID, datetime]) -> Period:
+        """Return a member's claims in the period that begins then."""
+        period = self.periods.get(key)
+        if period is None:
+            period = self.periods[key] = Period()
+        return period
 
 
 def fold(book: Book, event: ReceiptEvent) -> None:
@@ -189,7 +196,10 @@ def _claim(
 def _share(
     book: Book, receipt_id: UUID, before: ReceiptState, after: ReceiptState
 ) -> dict[UUID, Grant]:
-    """Move a receipt in the periods of its members; return whose grants that changed."""
+    """Move a receipt in the periods of its members.
+
+    Return what it gets, if it is in one, and whose grants that changed.
+    """
     if book.programme.capped_per is None:
         return {}
     changed: dict[UUID, Grant] = {}
@@ -197,9 +207,7 @@ def _share(
     if was and (now is None or (was[0], was[1].place) != (now[0], now[1].place)):
         changed |= book.periods[was[0]].remove(was[1])
     if now:
-        period = book.periods.setdefault(now[0], Period())
-        changed |= period.put(now[1])
-        changed[receipt_id] = period.grant(now[1])
+        changed |= book.period(now[0]).put(now[1])
     return changed
 
 

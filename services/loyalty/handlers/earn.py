@@ -24,8 +24,8 @@ async def on_purchases(tx: Tx, events: Sequence[PurchaseEvent], context: Loyalty
     programme = await context.rules.follow(tx)
     receipt_ids = {event.data.receipt_id for event in events}
     owners = await ledger.load_owners(tx, receipt_ids)
-    touched = {(event.data.member_id, event.data.occurred_at) for event in events}
-    touched |= set(owners.values())
+    from_events = [(event.data.member_id, event.data.occurred_at) for event in events]
+    touched = [*from_events, *owners.values()]
     named = await holds.find_named(tx, events)
     wanted = {owner for owner, _ in touched if owner} | named.member_ids
     members = await books.lock(tx, wanted, context)

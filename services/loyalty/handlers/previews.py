@@ -171,5 +171,4 @@ async def _grant(
                 that_day = row.occurred_at.astimezone(programme.time_zone).date()
                 claim = Claim(row.occurred_at, row.receipt_id, that_day, row.desired, rules.caps)
                 period.put(claim)
-    period.put(own)
-    return period.grant(own)
+    return period.put(own)[own.receipt_id]
