@@ -20,7 +20,7 @@ from shared.service import Context, Service
 EXIT_BUG = 70
 EXIT_UNAVAILABLE = 75
 EXIT_STOPPED = 78
-GC_THRESHOLD = 50_000
+GC_THRESHOLD = 200_000
 BATCH_STATEMENT_TIMEOUT_MS = 15_000
 """A batch may take longer than a request."""
 
@@ -132,7 +132,8 @@ def tune_garbage_collection() -> None:
     """Leave what lives for ever out of collections, and collect less often.
 
     Parsing a batch makes thousands of objects that reference counting frees by itself; the default
-    threshold of 700 looks for cycles among them several times a batch and finds none.
+    threshold of 700 looks for cycles among them several times a batch and finds none. This one is
+    above what all batches at work keep alive together.
     """
     gc.collect()
     gc.freeze()
