@@ -16,7 +16,6 @@ from demo.data import Basket
 COPIES = 10
 CROWD = -1
 """The household that every other basket is of, where half of the traffic is on one member."""
-PROGRAMME = "bench/programme.yaml"
 IN_ORDER, AGAIN = "in order", "in order again"
 
 
@@ -58,7 +57,7 @@ async def run(servers: Infra, events: int, console: Console) -> dict[str, float]
 
 async def _measure(servers: Infra, events: int, arrival: Arrival) -> Measured:
     environment = await loyalty.prepare(servers)
-    environment["LOYALTY_PROGRAMME_FILE"] = PROGRAMME
+    environment["LOYALTY_PROGRAMME_FILE"] = loyalty.FULL_PROGRAMME
     await publish(servers.kafka.bootstrap, "purchases", records(events, arrival))
     urls = await servers.database("bench_orders")
     return await loyalty.measure("ours", events, environment, urls)
