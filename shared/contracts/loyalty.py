@@ -85,6 +85,23 @@ class LotEnd(Contract):
     """In words a member understands."""
 
 
+class LotBegin(Contract):
+    """Points that had been pending and can be spent now, and the balance after it."""
+
+    member_id: UUID
+    """Whose account."""
+    lot_id: UUID
+    """Of the points that were earned together; the receipt's id where they are for one."""
+    points: Points
+    """What began; negative where a late fact shows that it has to wait."""
+    available: Points
+    """The member's spendable balance right after; less where a debt was repaid first."""
+    expires_at: AwareDatetime | None = None
+    """When they end, if they do."""
+    explain: str
+    """In words a member understands."""
+
+
 class Correction(Contract):
     """Points that staff gave or took by hand, and the balance after it."""
 
@@ -265,6 +282,13 @@ class PointsRestored(Event):
     data: Spending
 
 
+class PointsActivated(Event):
+    """Points that had to wait can be spent; ``time`` is from when on, or when we heard of it."""
+
+    type: Literal["points.activated.v1"] = "points.activated.v1"
+    data: LotBegin
+
+
 class PointsExpired(Event):
     """The end of a lot has come; ``time`` is that end."""
 
@@ -334,6 +358,7 @@ LoyaltyEvent = (
     | PointsOpened
     | PointsSpent
     | PointsRestored
+    | PointsActivated
     | PointsExpired
     | PointsAdjusted
     | PointsAwarded

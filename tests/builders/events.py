@@ -18,9 +18,11 @@ from shared.contracts.loyalty import (
     AwardMovement,
     Correction,
     EndAhead,
+    LotBegin,
     LotEnd,
     OpeningLot,
     Passage,
+    PointsActivated,
     PointsAdjusted,
     PointsAwarded,
     PointsEarned,
@@ -174,6 +176,18 @@ def _spending(words: str) -> dict[str, Any]:
         "available": 800,
         "explain": words,
     }
+
+
+def points_activated(**overrides: Any) -> PointsActivated:
+    """Build 50 points that had waited and can be spent."""
+    state = {
+        "member_id": MEMBER,
+        "lot_id": ids.lot_id("old-1"),
+        "points": 50,
+        "available": 1_050,
+        "explain": "The points can be spent from now on: 50 points.",
+    }
+    return made.event(PointsActivated, LotBegin, state, overrides)
 
 
 def points_expired(**overrides: Any) -> PointsExpired:

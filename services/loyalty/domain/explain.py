@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.loyalty.domain import adjustments, notices
-from services.loyalty.domain.accounts import DEBT, REDEEMED
+from services.loyalty.domain.accounts import DEBT, PENDING, REDEEMED
 from services.loyalty.domain.approvals import Decision
 from services.loyalty.domain.bonuses import PERCENT
 from services.loyalty.domain.ladder import Measure
@@ -49,6 +49,7 @@ _MEASURED: dict[Measure, str] = {"spend": "net spend", "visits": "visits", "poin
 _LOST = "Not deserved any more"
 _FEWER_ENDED = "Fewer points have ended than it seemed"
 _LESS_BORNE = "There were more than it seemed; the shop bears less"
+_WAITS = "The points can not be spent yet after all"
 _OTHER_WAY: dict[tuple[Why, bool], str] = {
     ("expiry", True): _FEWER_ENDED,
     ("loss", False): _LESS_BORNE,
@@ -99,6 +100,8 @@ def move_in_short(move: Move, programme: Programme) -> str:
         return f"{_BECAUSE[move.why]}: {moved} points, worth {worth}."
     if move.why == "expiry" and move.points > 0:
         return f"{_FEWER_ENDED}: {moved} points are back."
+    if move.waits:
+        return f"{_WAITS}: {moved} points."
     if move.why == "loss" and move.points < 0:
         return f"{_LESS_BORNE}: {moved} points."
     return f"{_BECAUSE[move.why]}: {moved} points."
@@ -296,6 +299,8 @@ def _words_of_move(
     if recorded.reason is not None:
         return _corrected(points, recorded.reason)
     because = _because(recorded, points, version)
+    if recorded.why == "activation" and moved and moved[1] == PENDING:
+        because = _WAITS
     if recorded.why == "merged_away" and moved and DEBT in moved[:2]:
         because = _BECAUSE[recorded.why] if points > 0 else _BACK[recorded.why]
         return f"{because}: a debt of {moved[2]} points."

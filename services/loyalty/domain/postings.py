@@ -10,6 +10,7 @@ from services.loyalty.domain.accounts import (
     ADJUSTED,
     ISSUED,
     MERGED,
+    PENDING,
     REDEEMED,
     Leg,
     MemberState,
@@ -60,6 +61,11 @@ class Move(NamedTuple):
     begins_at: datetime | None = None
     other_id: UUID | None = None
     """Of a merge: the member on its other side."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether points that could be spent are pending again."""
+        return self.why == "activation" and self.legs[-1].to_account == PENDING
 
 
 class Gift(NamedTuple):

@@ -206,11 +206,12 @@ class Redraw:
             )
 
     def _of_lot(self, lot: Lot, why: Why, points: int, legs: Sequence[Leg]) -> Move:
-        at = lot.expires_at if why == "expiry" else lot.activates_at
+        at = (lot.expires_at if why == "expiry" else lot.activates_at) or self._as_of
         return Move(
             member_id=lot.member_id,
             cause_id=ids.derived_id(lot.lot_id, why, self._member.version),
-            occurred_at=at or self._as_of,
+            # What lies ahead again is taken back now.
+            occurred_at=min(at, self._as_of),
             why=why,
             about=lot.lot_id,
             ends_at=lot.expires_at,

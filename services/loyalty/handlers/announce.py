@@ -5,7 +5,6 @@ from datetime import datetime
 from uuid import UUID
 
 from services.loyalty.domain import explain, notices, why
-from services.loyalty.domain.accounts import REDEEMED
 from services.loyalty.domain.approvals import Decision
 from services.loyalty.domain.fold import Book
 from services.loyalty.domain.lots import NEVER
@@ -13,48 +12,32 @@ from services.loyalty.domain.notices import Notice
 from services.loyalty.domain.postings import Closing, Move, Posting
 from services.loyalty.domain.programme import Programme
 from services.loyalty.domain.tier_reviews import TierChange, TierNotice
-from services.loyalty.handlers import member_events
+from services.loyalty.handlers import member_events, moves
+from services.loyalty.handlers.member_events import SOURCE
 from services.loyalty.store import members
 from shared import ids
 from shared.contracts import structs
-from shared.contracts.envelope import Event
 from shared.contracts.loyalty import (
     ApprovalDecided,
     ApprovalDecision,
-    AwardMovement,
-    Correction,
     EndAhead,
-    LotEnd,
-    OpeningLot,
     Passage,
-    PointsAdjusted,
-    PointsAwarded,
     PointsEarned,
-    PointsExpired,
     PointsExpiring,
     PointsMerged,
     PointsMovement,
-    PointsOpened,
-    PointsRestored,
     PointsReturned,
-    PointsSpent,
-    PointsWrittenOff,
-    Spending,
     TierChanged,
     TierMovement,
     TierNoticed,
     TierWarning,
-    WriteOff,
 )
 from shared.db import Tx, outbox
 from shared.db.outbox import Outgoing
 
-SOURCE = "perennial/loyalty"
 _MOVEMENT = structs.struct(PointsMovement)
 _EARNED = structs.struct(PointsEarned)
 _RETURNED = structs.struct(PointsReturned)
-_ANNOUNCED = frozenset({"opening", "capture", "returned", "expiry", "adjustment", "award", "loss"})
-"""Movements that others hear of, beside those of receipts."""
 
 
 async def on_ledger(tx: Tx, book: Book, closed: Closing) -> None:
@@ -65,9 +48,9 @@ async def on_ledger(tx: Tx, book: Book, closed: Closing) -> None:
 def of_ledger(book: Book, closed: Closing) -> list[Outgoing]:
     """Return the events of what was earned, spent and ended."""
     outgoing = [
-        points(posted, book) if isinstance(posted, Posting) else _move(posted, book.programme)
+        points(posted, book) if isinstance(posted, Posting) else moves.told(posted, book.programme)
         for posted in closed.entries
-        if isinstance(posted, Posting) or posted.why in _ANNOUNCED
+        if isinstance(posted, Posting) or posted.why in moves.ANNOUNCED
     ]
     return outgoing + _passed(closed)
 
@@ -124,117 +107,6 @@ def points(posting: Posting, book: Book) -> Outgoing:
     return Outgoing("loyalty", subject, event_id=event_id, value=structs.encode(announced))
 
 
-def _move(move: Move, programme: Programme) -> Outgoing:
-    """Return the event of a lot brought over, of points spent, come back, ended or corrected.
-
-    Its id is derived from the entry's cause.
-    """
-    subject, available = str(move.member_id), move.legs[-1].available_after
-    words = explain.move_in_short(move, programme)
-    event: Event
-    if move.why == "opening":
-        assert move.ends_at is not None  # every lot that is brought over has an end
-        event = PointsOpened(
-            id=ids.derived_id(move.about, "points.opened.v1"),
-            source=SOURCE,
-            time=move.occurred_at,
-            subject=subject,
-            data=OpeningLot(
-                member_id=move.member_id,
-                lot_id=move.about,
-                points=move.points,
-                available=available,
-                earned_at=move.occurred_at,
-                expires_at=move.ends_at,
-                explain=words,
-            ),
-        )
-    elif move.why == "expiry":
-        event = PointsExpired(
-            id=ids.derived_id(move.cause_id, "points.expired.v1"),
-            source=SOURCE,
-            time=move.occurred_at,
-            subject=subject,
-            data=LotEnd(
-                member_id=move.member_id,
-                lot_id=move.about,
-                points=-move.points,
-                available=available,
-                explain=words,
-            ),
-        )
-    elif move.why == "adjustment":
-        event = _corrected(move, words)
-    elif move.why == "award":
-        event = _awarded(move, words)
-    elif move.why == "loss":
-        event = _written_off(move, words)
-    else:
-        kind = PointsSpent if move.why == "capture" else PointsRestored
-        spent = sum(
-            leg.points for leg in move.legs if REDEEMED in (leg.from_account, leg.to_account)
-        )
-        name = kind.model_fields["type"].default
-        event = kind(
-            id=ids.derived_id(move.cause_id, f"{name}:{move.about}"),
-            source=SOURCE,
-            time=move.occurred_at,
-            subject=subject,
-            data=Spending(
-                member_id=move.member_id,
-                hold_id=move.about,
-                receipt_id=move.receipt_id,
-                points=spent,
-                available=available,
-                explain=words,
-                reward_id=move.reward_id,
-            ),
-        )
-    return Outgoing("loyalty", subject, event)
-
-
-def _corrected(move: Move, words: str) -> PointsAdjusted:
-    assert move.reason is not None  # every adjustment has one
-    return PointsAdjusted(
-        id=ids.derived_id(move.about, "points.adjusted.v1"),
-        source=SOURCE,
-        time=move.occurred_at,
-        subject=str(move.member_id),
-        data=Correction(
-            member_id=move.member_id,
-            adjustment_id=move.about,
-            points=move.points,
-            available=move.legs[-1].available_after,
-            expires_at=move.ends_at,
-            reason=move.reason,
-            explain=words,
-        ),
-    )
-
-
-def _awarded(move: Move, words: str) -> PointsAwarded:
-    assert move.rule is not None  # each is by one
-    assert move.programme_version is not None
-    return PointsAwarded(
-        # One cause may move several, and one of them more than once in its life.
-        id=ids.derived_id(move.cause_id, f"points.awarded.v1:{move.about}"),
-        source=SOURCE,
-        time=move.occurred_at,
-        subject=str(move.member_id),
-        data=AwardMovement(
-            member_id=move.member_id,
-            award_id=move.about,
-            rule=move.rule,
-            points=move.points,
-            available=move.legs[-1].available_after,
-            begins_at=None if move.begins_at == NEVER else move.begins_at,
-            expires_at=move.ends_at,
-            programme_version=move.programme_version,
-            explain=words,
-        ),
-    )
-
-
 def _passed(closed: Closing) -> list[Outgoing]:
     """Return what went over from one member to another: one event for each side of a cause."""
     moved: dict[tuple[UUID, UUID], list[Move]] = {}
@@ -262,21 +134,6 @@ def _merged(moves: Sequence[Move]) -> Outgoing:
         ),
     )
     return Outgoing("loyalty", subject, announced)
-
-
-def _written_off(move: Move, words: str) -> PointsWrittenOff:
-    return PointsWrittenOff(
-        id=ids.derived_id(move.cause_id, "points.written_off.v1"),
-        source=SOURCE,
-        time=move.occurred_at,
-        subject=str(move.member_id),
-        data=WriteOff(
-            member_id=move.member_id,
-            points=move.points,
-            available=move.legs[-1].available_after,
-            explain=words,
-        ),
-    )
 
 
 async def expiring(tx: Tx, told: Sequence[Notice], programme: Programme, now: datetime) -> None:

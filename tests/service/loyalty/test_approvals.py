@@ -19,7 +19,7 @@ from services.loyalty.handlers import approvals
 from services.loyalty.store import tables
 from services.loyalty.store.approvals import approval
 from shared.auth import Caller
-from shared.contracts.loyalty import ApprovalDecided, PointsReturned
+from shared.contracts.loyalty import ApprovalDecided, PointsActivated, PointsReturned
 from shared.contracts.purchases import ReturnedLine
 from shared.db import run_unit
 from tests import builders
@@ -136,6 +136,33 @@ async def test_a_large_receipt_waits_until_it_is_approved(office: Office) -> Non
         409,
         "approval_decided",
     )
+
+
+async def test_points_that_have_to_wait_after_all_are_announced_and_explained(
+    office: Office,
+) -> None:
+    small = await office.sell(900)
+    more = builders.line(category="BREAD", amount_minor=12_000)
+    await office.desk.apply(builders.purchase_amended(small, [more]))
+    assert await office.has() == (0, 1_200, 0)
+    office.desk.clock.advance(timedelta(days=2))
+
+    await office.decide(small, "approve")
+
+    assert await office.has() == (1_200, 0, 0)
+    told = [
+        e.data for e in await office.desk.published("loyalty") if isinstance(e, PointsActivated)
+    ]
+    assert [(one.lot_id, one.points, one.available) for one in told] == [
+        (small.receipt_id, -1_200, 0),
+        (small.receipt_id, 1_200, 1_200),
+    ]
+    waits, begins = [one.explain for one in told]
+    assert waits == "The points can not be spent yet after all: 1200 points."
+    assert (await office.words())[:2] == [begins, waits]
+    # What lies ahead is no time of an entry.
+    now = office.desk.clock.now()
+    assert all(row.occurred_at <= now for row in await office.desk.rows(tables.entry))
 
 
 async def test_points_that_wait_stand_beside_those_that_are_drawn(office: Office) -> None:

@@ -12,10 +12,10 @@ import pytest
 import pytest_asyncio
 
 from services.loyalty.domain.programme import Programme
-from services.loyalty.domain.terms import Expiry
+from services.loyalty.domain.terms import Expiry, Pending
 from services.loyalty.handlers import holds
 from services.loyalty.store import liability, tables
-from shared.contracts.loyalty import PointsExpired, PointsWrittenOff
+from shared.contracts.loyalty import PointsActivated, PointsExpired, PointsWrittenOff
 from shared.db import run_unit
 from tests import builders
 from tests.cases import terms
@@ -100,6 +100,27 @@ async def test_what_the_shop_bears_is_told_in_words_and_to_the_others(till: Till
     said = await words(till, 4)
     assert said[1] == (400, told[0].data.explain)
     assert said[3] == (-150, told[1].data.explain)
+
+
+async def test_it_is_announced_once_when_points_begin_that_had_to_wait(till: Till) -> None:
+    """Fourteen days after 20 November the day begins at five in the morning; in New York."""
+    till.desk.under(programmes.small(programmes.version(pending=Pending(days=14))))
+    bought = await till.earn(100)
+    await bring_to(till.desk, builders.NOW + timedelta(days=13))
+    assert await till.has() == (0, 100, 0, 0)
+
+    for _ in range(2):
+        await bring_to(till.desk, builders.NOW + timedelta(days=15))
+
+    assert await till.has() == (100, 0, 0, 0)
+    (told,) = [e for e in await till.desk.published("loyalty") if isinstance(e, PointsActivated)]
+    assert (told.time, told.subject) == (datetime(2026, 12, 4, 5, tzinfo=UTC), str(till.member_id))
+    assert (told.data.lot_id, told.data.points) == (bought.data.receipt_id, 100)
+    assert (told.data.available, told.data.expires_at) == (
+        100,
+        datetime(2027, 12, 1, 5, tzinfo=UTC),
+    )
+    assert [told.data.explain] == [said for _, said in await words(till, 1)]
 
 
 def idle(**more: Any) -> Programme:
