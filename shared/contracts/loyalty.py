@@ -205,6 +205,8 @@ class TierMovement(Contract):
     """In words a member understands."""
     imported: bool = False
     """Because of a receipt taken over from another system: nobody is told of it."""
+    rose: bool = False
+    """Whether it is a higher one than before."""
 
 
 class TierWarning(Contract):

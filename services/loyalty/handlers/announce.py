@@ -185,7 +185,7 @@ async def decided(tx: Tx, decision: Decision, book: Book) -> None:
 
 
 def _tier(change: TierChange, book: Book) -> Outgoing:
-    subject = str(change.member_id)
+    subject, level_of = str(change.member_id), book.programme.ladder.level_of
     announced = TierChanged(
         # A receipt that moves changes the tier of two members.
         id=ids.derived_id(change.cause_id, f"tier.changed.v1:{subject}"),
@@ -198,6 +198,7 @@ def _tier(change: TierChange, book: Book) -> Outgoing:
             tier=change.tier,
             reason=explain.tier_reason(change, book.programme),
             imported=change.imported,
+            rose=level_of(change.tier) > level_of(change.previous),
         ),
     )
     return Outgoing("loyalty", subject, announced)

@@ -60,6 +60,11 @@ _SHIPPED: Mapping[str, _Shipped] = {
         "{{ tier.name }} ends soon, and can be kept",
         "{{ tier.name }} ends soon",
     ),
+    planning.TIER_REACHED: _Shipped(
+        "tiers",
+        "You are {{ tier.name }} now",
+        "You are {{ tier.name }} now",
+    ),
 }
 
 

@@ -16,6 +16,7 @@ EXPIRING = "points_expiring"
 AWARDED = "points_awarded"
 DECIDED = "approval_decided"
 TIER_NOTICE = "tier_notice"
+TIER_REACHED = "tier_reached"
 DIGEST_CHANNELS: tuple[matrix.Channel, ...] = ("email", "inbox")
 
 
@@ -104,7 +105,7 @@ def collect(offers: Sequence[NewOffer], open_digests: OpenDigests) -> Digests:
 
 @dataclass(frozen=True, slots=True)
 class AccountNews:
-    """Points that a purchase or a rule gave, or that end soon; a tier that will be lost."""
+    """Points that a purchase or a rule gave, or that end soon; a tier reached, or about to end."""
 
     event_id: UUID
     member_id: UUID

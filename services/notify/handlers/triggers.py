@@ -26,8 +26,8 @@ from shared.contracts.loyalty import (
 from shared.contracts.offers import OfferEvent, OfferIssued, OfferRedeemed
 from shared.db import Tx
 
-News = PointsEarned | PointsAwarded | PointsExpiring | ApprovalDecided | TierNoticed
-NEWS = (PointsEarned, PointsAwarded, PointsExpiring, ApprovalDecided, TierNoticed)
+News = PointsEarned | PointsAwarded | PointsExpiring | ApprovalDecided | TierChanged | TierNoticed
+NEWS = (PointsEarned, PointsAwarded, PointsExpiring, ApprovalDecided, TierChanged, TierNoticed)
 """What members are told of their account."""
 
 
@@ -80,13 +80,13 @@ def _offer_row(event: OfferIssued) -> OfferRow:
 
 
 async def on_loyalty(tx: Tx, events: Sequence[LoyaltyEvent], context: NotifyContext) -> None:
-    """Tell of points earned, given, decided on or about to end, and of tiers that will be lost.
+    """Tell of points earned, given, decided on or about to end, of tiers reached or about to end.
 
-    In the inbox; by mail about points for who asked for it, and about tiers for who did not object.
+    In the inbox; by mail for who asked for it, and of a tier about to end for who did not object.
     """
     since = _since(events)
     await messages.outdate_awards(tx, since.taken_back)
-    await messages.outdate_notices(tx, since.tiers)
+    await messages.outdate_tiers(tx, since.tiers)
     news = [event for event in events if isinstance(event, NEWS) and _is_news(event)]
     if news:
         await _tell(tx, news, since.outdated, context)
@@ -101,9 +101,14 @@ async def on_loyalty(tx: Tx, events: Sequence[LoyaltyEvent], context: NotifyCont
 
 
 def _is_news(event: News) -> bool:
-    """Whether somebody is told: not of what was taken over from another system, or taken back."""
+    """Whether somebody is told: not of what was taken over from another system, or taken back.
+
+    Of a tier that is lost there was a notice.
+    """
     if isinstance(event, PointsEarned):
         return not event.data.imported
+    if isinstance(event, TierChanged):
+        return event.data.rose and not event.data.imported
     return not isinstance(event, PointsAwarded) or event.data.points > 0
 
 
@@ -129,12 +134,12 @@ def _since(events: Sequence[LoyaltyEvent]) -> _Since:
                 since.taken_back.add(award)
             elif award in since.taken_back:
                 since.outdated.add(event.id)
-        elif isinstance(event, TierChanged):
-            since.tiers.setdefault(event.data.member_id, event.data.tier)
-        elif isinstance(event, TierNoticed):
+        elif isinstance(event, TierChanged | TierNoticed):
             told, tier = event.data.member_id, event.data.tier
             if since.tiers.get(told, tier) != tier:
                 since.outdated.add(event.id)
+            if isinstance(event, TierChanged):
+                since.tiers.setdefault(told, tier)
     return since
 
 
@@ -143,19 +148,21 @@ async def _tell(
 ) -> None:
     now = context.clock.now()
     news = [_news(event, outdated=event.id in outdated) for event in events]
-    about_points = sorted({one.member_id for one in news if one.topic == "points"})
-    by_mail = await members.list_who_asked(tx, about_points, "points", "email")
+    wanting: dict[str, set[UUID]] = {}
+    for topic in ("points", "tiers"):
+        about = sorted({one.member_id for one in news if one.topic == topic})
+        wanting[topic] = await members.list_who_asked(tx, about, topic, "email")
     plans = [
         planning.account_message(one, channel)
         for one in news
-        for channel in _channels(one, by_mail)
+        for channel in _channels(one, wanting[one.topic])
     ]
     await ask(tx, plans, now=now, not_before=now, context=context)
 
 
-def _channels(news: AccountNews, by_mail: set[UUID]) -> tuple[matrix.Channel, ...]:
-    """Return where to tell it: mail about points is so rarely wanted that it is not planned."""
-    mailed = news.topic == "tiers" or news.member_id in by_mail
+def _channels(news: AccountNews, wanting: Collection[UUID]) -> tuple[matrix.Channel, ...]:
+    """Return where to tell it: by mail if it must not be missed, or to who asked for such mails."""
+    mailed = news.template == planning.TIER_NOTICE or news.member_id in wanting
     return ("inbox", "email") if mailed else ("inbox",)
 
 
@@ -163,7 +170,10 @@ def _news(event: News, *, outdated: bool) -> AccountNews:
     topic: matrix.Topic = "points"
     values: Mapping[str, object]
     if isinstance(event, TierNoticed):
-        topic, template, values = "tiers", planning.TIER_NOTICE, _tier(event)
+        topic, template, values = "tiers", planning.TIER_NOTICE, _notice(event)
+    elif isinstance(event, TierChanged):
+        topic, template = "tiers", planning.TIER_REACHED
+        values = {"name": event.data.tier, "explain": event.data.reason}
     elif isinstance(event, PointsAwarded):
         template, values = planning.AWARDED, _award(event)
     elif isinstance(event, PointsExpiring):
@@ -213,7 +223,7 @@ def _decided(event: ApprovalDecided) -> Mapping[str, object]:
     }
 
 
-def _tier(event: TierNoticed) -> Mapping[str, object]:
+def _notice(event: TierNoticed) -> Mapping[str, object]:
     return {
         "name": event.data.tier,
         "falls_to": event.data.falls_to,

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from services.notify.domain import matrix
 from services.notify.domain.gates import Asked, Facts, Standing
-from services.notify.domain.planning import AWARDED, EXPIRING, TIER_NOTICE
+from services.notify.domain.planning import AWARDED, EXPIRING, TIER_NOTICE, TIER_REACHED
 from services.notify.store import consents, offers
 from services.notify.store.tables import (
     consent,
@@ -126,10 +126,10 @@ def _ending(values: Mapping[str, Any], now: datetime) -> int:
 
 
 def _outdated(template: str, values: Mapping[str, Any], now: datetime) -> str | None:
-    """Return what makes it untrue that points were given, or that a tier can be kept."""
+    """Return what makes it untrue that points were given, or a tier was reached or can be kept."""
     if template == AWARDED and values.get("outdated"):
         return "the points were taken back"
-    if template == TIER_NOTICE and values.get("outdated"):
+    if template in {TIER_NOTICE, TIER_REACHED} and values.get("outdated"):
         return "the member has another tier by now"
     if template == TIER_NOTICE and datetime.fromisoformat(values["falls_at"]) <= now:
         return "the tier has ended"

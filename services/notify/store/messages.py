@@ -11,7 +11,14 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.sql.selectable import TableValuedAlias
 
 from services.notify.domain.gates import Check
-from services.notify.domain.planning import AWARDED, EXPIRING, TIER_NOTICE, OpenDigests, Plan
+from services.notify.domain.planning import (
+    AWARDED,
+    EXPIRING,
+    TIER_NOTICE,
+    TIER_REACHED,
+    OpenDigests,
+    Plan,
+)
 from services.notify.store.tables import message
 from shared.db import Tx, bulk
 
@@ -322,11 +329,11 @@ async def outdate_awards(tx: Tx, taken_back: Collection[tuple[UUID, UUID]]) -> N
         },
     )
     same = message.c.template_values["award_id"].as_string() == each.c.award_id
-    await _outdate(tx, AWARDED, each, same)
+    await _outdate(tx, (AWARDED,), each, same)
 
 
-async def outdate_notices(tx: Tx, tiers: Mapping[UUID, str | None]) -> None:
-    """Mark notices of another tier than a member has by now, if they have not left yet."""
+async def outdate_tiers(tx: Tx, tiers: Mapping[UUID, str | None]) -> None:
+    """Mark what tells of another tier than a member has by now, if it has not left yet."""
     if not tiers:
         return
     each = bulk.unnest(
@@ -337,17 +344,17 @@ async def outdate_notices(tx: Tx, tiers: Mapping[UUID, str | None]) -> None:
         },
     )
     other = message.c.template_values["name"].as_string().is_distinct_from(each.c.tier)
-    await _outdate(tx, TIER_NOTICE, each, other)
+    await _outdate(tx, (TIER_NOTICE, TIER_REACHED), each, other)
 
 
 async def _outdate(
-    tx: Tx, template: str, each: TableValuedAlias, about: "sa.ColumnElement[bool]"
+    tx: Tx, templates: Sequence[str], each: TableValuedAlias, about: "sa.ColumnElement[bool]"
 ) -> None:
     marked = message.c.template_values.op("||")(sa.func.jsonb_build_object("outdated", sa.true()))
     await tx.execute(
         message.update()
         .values(template_values=marked)
-        .where(_OPEN, message.c.template == template, message.c.member_id == each.c.member_id)
+        .where(_OPEN, message.c.template.in_(templates), message.c.member_id == each.c.member_id)
         .where(about)
     )
 

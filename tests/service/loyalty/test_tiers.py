@@ -95,6 +95,7 @@ async def test_a_return_leaves_the_tier_for_its_grace_with_a_notice_in_time(shop
 
     await shop.later(days=14)
     assert await shop.changes() == [(None, "Gold"), ("Gold", None)]
+    assert [event.data.rose for event in await shop.told()] == [True, False]
     assert (await shop.told())[-1].time == NOW + timedelta(days=30, hours=1)
     assert (await shop.tier())["name"] is None
     assert len(await shop.told("tier.notice.v1")) == 1

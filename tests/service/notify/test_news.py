@@ -23,10 +23,10 @@ def notice(member_id: UUID, at: Any, **changes: Any) -> Any:
     return builders.tier_notice(id=uuid4(), **who | {"falls_at": at + timedelta(days=30)} | changes)
 
 
-def moved(member_id: UUID, tier: str | None, at: Any) -> Any:
-    """Return a change of tier."""
+def moved(member_id: UUID, tier: str | None, at: Any, **changes: Any) -> Any:
+    """Return a change of tier, from silver."""
     who = {"member_id": member_id, "subject": str(member_id), "time": at}
-    return builders.tier_changed(id=uuid4(), previous="silver", tier=tier, **who)
+    return builders.tier_changed(id=uuid4(), previous="silver", tier=tier, **who, **changes)
 
 
 async def test_an_award_is_told_once_in_the_inbox_and_by_mail_to_who_asked(notify: Notify) -> None:
@@ -152,3 +152,45 @@ async def test_a_notice_is_not_told_once_the_member_has_another_tier(
     assert {one["reason"] for one in await notify.messages(state="suppressed")} == {
         "no_longer_true"
     }
+
+
+async def test_a_tier_that_was_reached_is_told_once_in_the_inbox_and_by_mail_to_who_asked(
+    notify: Notify,
+) -> None:
+    ada, ben, fallen, moving = [await notify.enrol() for _ in range(4)]
+    async with notify.db.transaction() as tx:
+        await choices.prefer(tx, ada, {("tiers", "email"): "at_once"}, notify.context)
+    now = notify.clock.now()
+    reason = "Best net spend of 2025 and 2026: 1,200.00 USD."
+    events = [
+        moved(ada, "gold", now, rose=True, reason=reason),
+        moved(ben, "gold", now, rose=True, reason=reason),
+        moved(fallen, None, now),
+        moved(moving, "gold", now, rose=True, imported=True),
+    ]
+    for _ in range(2):
+        await notify.feed("loyalty", *events)
+        await notify.work()
+
+    assert notify.post.subjects() == ["You are gold now"]
+    assert f"{ada}@" in notify.post.mails[0]["To"]
+    text = notify.post.mails[0].get_body(("plain",))
+    assert text is not None
+    assert reason in text.get_content()
+    told = {"title": "You are gold now", "text": reason}
+    inbox = await notify.messages(channel="inbox", state="sent")
+    assert {one["member_id"]: one["content"] for one in inbox} == {ada: told, ben: told}
+    assert len(await notify.messages()) == 3
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_tier_that_is_gone_again_is_not_told(notify: Notify, *, together: bool) -> None:
+    now, ada = notify.clock.now(), await notify.enrol()
+    up, down = moved(ada, "gold", now, rose=True), moved(ada, "silver", now)
+    again = moved(ada, "platinum", now, rose=True)
+    for batch in [[up, down, again]] if together else [[up], [down, again]]:
+        await notify.feed("loyalty", *batch)
+    await notify.work()
+
+    told = {one["cause_id"]: (one["state"], one["reason"]) for one in await notify.messages()}
+    assert told == {up.id: ("suppressed", "no_longer_true"), again.id: ("sent", None)}
