@@ -1,5 +1,6 @@
 """Events that ask for messages."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -148,10 +149,13 @@ async def _tell(
 ) -> None:
     now = context.clock.now()
     news = [_news(event, outdated=event.id in outdated) for event in events]
-    wanting: dict[str, set[UUID]] = {}
-    for topic in ("points", "tiers"):
-        about = sorted({one.member_id for one in news if one.topic == topic})
-        wanting[topic] = await members.list_who_asked(tx, about, topic, "email")
+    about: dict[matrix.Topic, set[UUID]] = defaultdict(set)
+    for one in news:
+        about[one.topic].add(one.member_id)
+    wanting = {
+        topic: await members.list_who_asked(tx, sorted(who), topic, "email")
+        for topic, who in about.items()
+    }
     plans = [
         planning.account_message(one, channel)
         for one in news
