@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -59,19 +60,34 @@ class GiftAuditReport:
         )
 
 
-AUDIT_ENTRIES = sa.text(r"""
-    SELECT count(*),
-        count(*) FILTER (WHERE hash <> sha256(before || convert_to(concat(
-            gift_card_id, '|', version, '|', cause_id, '|', from_account, '|', to_account, '|',
-            amount_minor, '|', available_after, '|', held_after, '|', hold_id, '|',
-            receipt_id, '|', actor, '|', (extract(epoch FROM occurred_at) * 1000000)::bigint, '|',
-            (extract(epoch FROM posted_at) * 1000000)::bigint
-        ), 'UTF8')) OR version <> place)
-    FROM (
-        SELECT *, lag(hash, 1, ''::bytea) OVER chain AS before, row_number() OVER chain AS place
-        FROM gift_entry WINDOW chain AS (PARTITION BY gift_card_id ORDER BY version)
-    ) AS linked
-""")
+_LINKED = r"""(
+    SELECT *, lag(hash, 1, ''::bytea) OVER chain AS before, row_number() OVER chain AS place
+    FROM gift_entry WINDOW chain AS (PARTITION BY gift_card_id ORDER BY version)
+) AS linked"""
+_BREAKS = r"""(hash <> sha256(before || convert_to(concat(
+    gift_card_id, '|', version, '|', cause_id, '|', from_account, '|', to_account, '|',
+    amount_minor, '|', available_after, '|', held_after, '|', hold_id, '|',
+    receipt_id, '|', actor, '|', (extract(epoch FROM occurred_at) * 1000000)::bigint, '|',
+    (extract(epoch FROM posted_at) * 1000000)::bigint
+), 'UTF8')) OR version <> place)"""
+
+AUDIT_ENTRIES = sa.text(f"""
+    SELECT count(*), count(*) FILTER (WHERE {_BREAKS}) FROM {_LINKED}
+""")  # noqa: S608  constants
+
+BROKEN = sa.text(f"""
+    SELECT gift_card_id, min(version) FROM (
+        SELECT gift_card_id, version FROM {_LINKED} WHERE {_BREAKS}
+        UNION ALL
+        SELECT gift_card_id, greatest(gift_card.version, head.version)
+        FROM gift_card LEFT JOIN (
+            SELECT DISTINCT ON (gift_card_id) gift_card_id, version, hash
+            FROM gift_entry ORDER BY gift_card_id, version DESC
+        ) AS head USING (gift_card_id)
+        WHERE coalesce(head.version, 0) <> gift_card.version
+            OR coalesce(head.hash, '') <> gift_card.hash
+    ) AS found GROUP BY gift_card_id ORDER BY gift_card_id LIMIT :limit
+""")  # noqa: S608  constants
 
 AUDIT_CARDS = sa.text("""
     WITH booked AS (
@@ -131,3 +147,10 @@ async def audit(tx: Tx) -> GiftAuditReport:
         wrong_holds=cards[4],
         wrong_captures=await tx.scalar(AUDIT_HOLDS) or 0,
     )
+
+
+async def list_broken(tx: Tx, limit: int) -> list[tuple[UUID, int]]:
+    """Return cards whose chain does not hold, and the first entry at which it breaks."""
+    await tx.execute(sa.text(f"SET LOCAL statement_timeout = {AUDIT_TIMEOUT_MS}"))
+    rows = await tx.execute(BROKEN, {"limit": limit})
+    return [(gift_card_id, version) for gift_card_id, version in rows]

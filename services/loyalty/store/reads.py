@@ -126,20 +126,36 @@ class AuditReport:
 AUDIT_TIMEOUT_MS = 1_800_000
 """For one pass over a ledger of years; the job holds no locks meanwhile."""
 
-AUDIT_ENTRIES = sa.text(r"""
-    SELECT count(DISTINCT cause_id), count(*),
-        count(*) FILTER (WHERE hash <> sha256(before || convert_to(concat(
-            member_id, '|', version, '|', cause_id, '|', from_account, '|', to_account, '|',
-            points, '|', available_after, '|', receipt_id, '|', programme_version, '|',
-            (extract(epoch FROM occurred_at) * 1000000)::bigint, '|', explain
-        ), 'UTF8')) OR version <> place),
+_LINKED = r"""(
+    SELECT *, lag(hash, 1, ''::bytea) OVER chain AS before, row_number() OVER chain AS place
+    FROM entry WINDOW chain AS (PARTITION BY member_id ORDER BY version)
+) AS linked"""
+_BREAKS = r"""(hash <> sha256(before || convert_to(concat(
+    member_id, '|', version, '|', cause_id, '|', from_account, '|', to_account, '|',
+    points, '|', available_after, '|', receipt_id, '|', programme_version, '|',
+    (extract(epoch FROM occurred_at) * 1000000)::bigint, '|', explain
+), 'UTF8')) OR version <> place)"""
+
+AUDIT_ENTRIES = sa.text(f"""
+    SELECT count(DISTINCT cause_id), count(*), count(*) FILTER (WHERE {_BREAKS}),
         abs(coalesce(sum(points) FILTER (WHERE to_account = 'merged'), 0)
             - coalesce(sum(points) FILTER (WHERE from_account = 'merged'), 0))::bigint
-    FROM (
-        SELECT *, lag(hash, 1, ''::bytea) OVER chain AS before, row_number() OVER chain AS place
-        FROM entry WINDOW chain AS (PARTITION BY member_id ORDER BY version)
-    ) AS linked
-""")
+    FROM {_LINKED}
+""")  # noqa: S608  constants
+
+BROKEN = sa.text(f"""
+    SELECT member_id, min(version) FROM (
+        SELECT member_id, version FROM {_LINKED} WHERE {_BREAKS}
+        UNION ALL
+        SELECT member_id, greatest(account.version, head.version)
+        FROM account FULL JOIN (
+            SELECT DISTINCT ON (member_id) member_id, version, hash
+            FROM entry ORDER BY member_id, version DESC
+        ) AS head USING (member_id)
+        WHERE coalesce(head.version, 0) <> coalesce(account.version, 0)
+            OR coalesce(head.hash, '') <> coalesce(account.hash, '')
+    ) AS found GROUP BY member_id ORDER BY member_id LIMIT :limit
+""")  # noqa: S608  constants
 
 AUDIT_ACCOUNTS = sa.text("""
     WITH booked AS (
@@ -234,3 +250,13 @@ async def audit(tx: Tx) -> AuditReport:
     return AuditReport(
         causes, entries, wrong_hashes, wrong_merges, wrong_stock, wrong_approvals, *accounts
     )
+
+
+async def list_broken(tx: Tx, limit: int) -> list[tuple[UUID, int]]:
+    """Return members whose chain does not hold, and the first entry at which it breaks.
+
+    It is the one after the last that there is where an end was cut off.
+    """
+    await tx.execute(sa.text(f"SET LOCAL statement_timeout = {AUDIT_TIMEOUT_MS}"))
+    rows = await tx.execute(BROKEN, {"limit": limit})
+    return [(member_id, version) for member_id, version in rows]

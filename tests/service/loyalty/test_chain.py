@@ -1,5 +1,9 @@
 """The chain of hashes shows what somebody did to the ledger who may do everything to it."""
 
+import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,12 +16,13 @@ import sqlalchemy as sa
 
 from deploy.local import provision
 from services.loyalty.app import service
+from services.loyalty.handlers import audit
 from services.loyalty.store import tables
 from shared.db import Database, Tx, migrate, open_database
 from tests import builders
 from tests.builders import MEMBER, NOW
 from tests.conftest import Templates
-from tests.service.loyalty.desk import Desk
+from tests.service.loyalty.desk import IDENTITY_KEY, Desk
 
 OTHER = UUID(int=2)
 
@@ -65,19 +70,24 @@ async def opened(templates: Templates, roles: provision.Roles, name: str) -> Asy
 
 
 @pytest.mark.parametrize(
-    ("tampering", "hashes", "heads"),
+    ("tampering", "hashes", "heads", "breaks_at"),
     [
-        ("UPDATE entry SET points = points + 1 WHERE version = 2", 1, 0),
-        ("UPDATE entry SET explain = '{}' WHERE version = 2", 1, 0),
-        ("UPDATE entry SET occurred_at = occurred_at + interval '1 us' WHERE version = 1", 1, 0),
-        ("UPDATE entry SET member_id = gen_random_uuid() WHERE version = 3", 1, 2),
-        ("DELETE FROM entry WHERE version = 2", 1, 0),
-        ("DELETE FROM entry WHERE version = 3", 0, 1),
-        ("UPDATE account SET hash = '\\x00'", 0, 1),
+        ("UPDATE entry SET points = points + 1 WHERE version = 2", 1, 0, [2]),
+        ("UPDATE entry SET explain = '{}' WHERE version = 2", 1, 0, [2]),
+        (
+            "UPDATE entry SET occurred_at = occurred_at + interval '1 us' WHERE version = 1",
+            1,
+            0,
+            [1],
+        ),
+        ("UPDATE entry SET member_id = gen_random_uuid() WHERE version = 3", 1, 2, [3, 3]),
+        ("DELETE FROM entry WHERE version = 2", 1, 0, [3]),
+        ("DELETE FROM entry WHERE version = 3", 0, 1, [3]),
+        ("UPDATE account SET hash = '\\x00'", 0, 1, [3]),
     ],
 )
 async def test_what_the_owner_of_the_database_does_is_found(
-    templates: Templates, tampering: str, hashes: int, heads: int
+    templates: Templates, tampering: str, hashes: int, heads: int, breaks_at: list[int]
 ) -> None:
     roles, name = await templates.clone(service())
     async with opened(templates, roles, name) as books:
@@ -85,9 +95,45 @@ async def test_what_the_owner_of_the_database_does_is_found(
         async with books.owner.transaction() as tx:
             await tx.execute(sa.text(tampering))
         report = await books.desk.audit()
+        async with books.desk.db.transaction() as tx:
+            found = await audit.verify(tx)
 
     assert (report.wrong_hashes, report.wrong_heads) == (hashes, heads)
     assert not report.ok
+    assert not found.ok
+    assert [one.entry for one in found.breaks] == breaks_at
+
+
+async def test_the_command_names_the_entry_and_ends_with_1(templates: Templates) -> None:
+    roles, name = await templates.clone(service())
+    async with opened(templates, roles, name) as books:
+        await books.desk.apply(sale(1), sale(2), sale(3), sale(4, OTHER))
+        whole = await verified(books.desk)
+        async with books.owner.transaction() as tx:
+            await tx.execute(sa.text("UPDATE entry SET points = points + 1 WHERE version = 2"))
+        broken = await verified(books.desk)
+
+    assert (whole.returncode, whole.stderr) == (0, "")
+    said = " ".join(whole.stdout.split())
+    assert "The books close: 4 entries of points and 0 of gift money." in said
+    assert (broken.returncode, broken.stderr) == (1, "")
+    said = " ".join(broken.stdout.split())
+    assert f"The chain of member {MEMBER} breaks at entry 2." in said
+    assert f"{OTHER} breaks" not in said
+
+
+async def verified(desk: Desk) -> "subprocess.CompletedProcess[str]":
+    """Run the command as an operator does."""
+    url = desk.db.engine.url.render_as_string(hide_password=False)
+    return await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "services.loyalty", "verify"],
+        env={**os.environ, "LOYALTY_DATABASE_URL": url, "IDENTITY_KEY": IDENTITY_KEY},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
 
 
 OLD_BOOKS = (

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from deploy.local import provision
 from services.loyalty import jobs
 from services.loyalty.app import service
+from services.loyalty.handlers import audit
 from shared.db import open_database
 from tests import builders
 from tests.builders import NOW
@@ -118,6 +119,8 @@ async def test_what_the_owner_of_the_database_does_to_gift_money_is_found(
         async with database.transaction() as tx:
             await tx.execute(sa.text(tampering))
         after = await gifts.audit(desk)
+        async with desk.db.transaction() as tx:
+            found = await audit.verify(tx)
         await jobs.run_audit(desk.context)
     finally:
         await database.close()
@@ -126,4 +129,8 @@ async def test_what_the_owner_of_the_database_does_to_gift_money_is_found(
     assert (before.ok, before.cards, before.entries, before.liability_minor) == (True, 1, 4, 700)
     assert getattr(after, f"wrong_{wrong}") == 1
     assert not after.ok
+    assert not found.ok
+    assert [(one.of, str(one.owner_id)) for one in found.breaks] == (
+        [("gift card", card["gift_card_id"])] if wrong in {"hashes", "heads"} else []
+    )
     assert "gift_audit_failed" in capsys.readouterr().out
