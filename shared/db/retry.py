@@ -30,6 +30,8 @@ _TRANSIENT = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InterfaceError,
+    # The server has ended the connection, which the driver has heard and not yet seen closed.
+    asyncpg.InternalClientError,
     OSError,  # refused and reset connections, time-outs, names that do not resolve
     PoolTimeoutError,
     Unavailable,  # a store that lost a race says so itself

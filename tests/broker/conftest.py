@@ -15,7 +15,7 @@ from deploy.local.kafka import LocalKafka
 from shared.clock import SystemClock
 from shared.contracts.envelope import Event
 from shared.contracts.topics import TOPICS
-from shared.db import Database
+from shared.db import Database, Tx, run_unit
 from shared.kafka import client, offsets
 from shared.kafka.consumer import Consumer
 from shared.service import Context, Service
@@ -71,9 +71,11 @@ class Bench:
             await running
 
     async def totals(self) -> dict[str, int]:
-        async with self.db.transaction() as tx:
+        async def read(tx: Tx) -> dict[str, int]:
             rows = await tx.execute(sa.select(tally.tally.c.member_id, tally.tally.c.total_minor))
             return {row.member_id: row.total_minor for row in rows}
+
+        return await run_unit(self.db, read)
 
     async def trail(self, member: UUID) -> list[str]:
         async with self.db.transaction() as tx:

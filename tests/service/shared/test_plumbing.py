@@ -152,6 +152,14 @@ def test_a_missing_file_is_not_waited_for() -> None:
     assert not is_transient(FileNotFoundError())
 
 
+def test_a_connection_that_the_server_has_just_ended_is_worth_another_try() -> None:
+    heard = asyncpg.InternalClientError(
+        "cannot switch to state 15; another operation (2) is in progress"
+    )
+
+    assert is_transient(heard)
+
+
 async def test_a_job_runs_in_one_place_at_a_time_and_again_after_a_failure(
     context: Context,
 ) -> None:
