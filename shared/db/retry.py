@@ -30,8 +30,6 @@ _TRANSIENT = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InterfaceError,
-    # The server has ended the connection, which the driver has heard and not yet seen closed.
-    asyncpg.InternalClientError,
     OSError,  # refused and reset connections, time-outs, names that do not resolve
     PoolTimeoutError,
     Unavailable,  # a store that lost a race says so itself
@@ -61,8 +59,17 @@ def is_transient(error: BaseException) -> bool:
     return any(
         (isinstance(cause, _TRANSIENT) and not isinstance(cause, _OF_FILES))
         or (isinstance(cause, DBAPIError) and cause.connection_invalidated)
+        or _was_hung_up(cause)
         for cause in _causes(error)
     )
+
+
+def _was_hung_up(error: BaseException) -> bool:
+    """Whether the server has ended a connection that the driver has not yet seen closed.
+
+    It says so in no other way; what else it calls an internal error would be one again.
+    """
+    return isinstance(error, asyncpg.InternalClientError) and "cannot switch to state" in str(error)
 
 
 def is_data_error(error: BaseException) -> bool:

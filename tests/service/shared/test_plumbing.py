@@ -158,6 +158,7 @@ def test_a_connection_that_the_server_has_just_ended_is_worth_another_try() -> N
     )
 
     assert is_transient(heard)
+    assert not is_transient(asyncpg.InternalClientError("unexpected number of attributes"))
 
 
 async def test_a_job_runs_in_one_place_at_a_time_and_again_after_a_failure(
