@@ -54,7 +54,12 @@ async def audit(tx: Tx) -> AuditReport:
 
 
 async def verify(tx: Tx) -> Verification:
-    """Audit both ledgers; name the entries at which a chain breaks."""
-    breaks = [Break("member", *one) for one in await reads.list_broken(tx, BREAKS_MAX)]
-    breaks += [Break("gift card", *one) for one in await gift_books.list_broken(tx, BREAKS_MAX)]
-    return Verification(await reads.audit(tx), await gift_books.audit(tx), breaks)
+    """Audit both ledgers; where one does not close, name the entries at which its chains break."""
+    points, gift_money = await reads.audit(tx), await gift_books.audit(tx)
+    breaks: list[Break] = []
+    if not points.ok:
+        breaks += [Break("member", *one) for one in await reads.list_broken(tx, BREAKS_MAX)]
+    if not gift_money.ok:
+        found = await gift_books.list_broken(tx, BREAKS_MAX)
+        breaks += [Break("gift card", *one) for one in found]
+    return Verification(points, gift_money, breaks)
