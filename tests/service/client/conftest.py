@@ -20,7 +20,7 @@ from services.ingest.context import IngestContext
 from services.ingest.settings import IngestSettings
 from services.ingest.store import tables
 from shared import auth
-from shared.clock import SystemClock
+from shared.clock import Clock, SystemClock
 from shared.db import Database
 from shared.db.plumbing import outbox
 from shared.http.app import create_api
@@ -140,8 +140,14 @@ class Shop:
         return Counter(one["data"]["receipt_no"] for one in sold)
 
 
+@pytest.fixture
+def clock() -> Clock:
+    """The shop's clock; a file whose receipts bear fixed dates gives another one."""
+    return SystemClock()
+
+
 @pytest_asyncio.fixture
-async def shop(make_database: MakeDatabase) -> AsyncIterator[Shop]:
+async def shop(make_database: MakeDatabase, clock: Clock) -> AsyncIterator[Shop]:
     """A fresh ingest, its terminal's key, and the line to it."""
     db = await make_database(app.service())
     settings = IngestSettings.model_validate(
@@ -155,7 +161,7 @@ async def shop(make_database: MakeDatabase) -> AsyncIterator[Shop]:
     ]
     async with db.transaction() as tx:
         await auth.bootstrap(tx, grants)
-    context = app.make_context(settings, db, clock=SystemClock(), positions=FakePositions())
+    context = app.make_context(settings, db, clock=clock, positions=FakePositions())
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(context.purchases)
         api = create_api(app.service(), context)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,12 +16,19 @@ import sqlalchemy as sa
 
 from perennial_client import KeyNotAccepted, Patience, Sender, SpoolInUse
 from services.ingest.store import tables
+from shared.clock import Clock, FixedClock
 from tests.service.client.conftest import QUICK, Shop, Till, within
-from tests.service.ingest.conftest import purchase_body, return_body
+from tests.service.ingest.conftest import NOW, purchase_body, return_body
 
 CHECKOUT = Path(__file__).parents[3]
 BUSY = json.dumps({"code": "overloaded", "status": 503}).encode()
 PORTAL = b"<html>Log in to FreeWifi</html>"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Stand two days behind the sale of ``purchase_body``: a week behind it staff would decide."""
+    return FixedClock(NOW + timedelta(days=2))
 
 
 def numbers(first: int, count: int) -> dict[str, int]:

@@ -42,8 +42,10 @@ async def shop_with_a_draft(desk: Desk, kafka: LocalKafka, topic: str) -> AsyncG
     """Return a desk that knows Kafka and a draft, with an empty topic."""
     settings = desk.context.settings.model_copy(update={"kafka_bootstrap_servers": kafka.bootstrap})
     desk.context = replace(desk.context, settings=settings)
+    # The events are of a fixed day: by the broker's own default they would be deleted under a test.
+    for_ever = NewTopic(topic, PARTITIONS, 1, topic_configs={"retention.ms": "-1"})
     async with client.admin(kafka.bootstrap) as admin:
-        await admin.create_topics([NewTopic(topic, PARTITIONS, 1)])
+        await admin.create_topics([for_ever])
     async with desk.client("marketer") as marketer:
         await marketer.put("/v1/programmes/v2", json=DRAFT)
     yield desk
