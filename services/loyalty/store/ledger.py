@@ -213,19 +213,21 @@ async def lock_members(
     Without that where no ``ladder`` is given, since nothing is going to be counted.
 
     They are locked in the order of their ids. An account is opened for a member who has none, so
-    that there is a row to lock. With one who was merged comes whoever took over, and so on. Raises
+    that there is a row to lock; all of them before the first is locked, since who waits for a new
+    one with others locked can meet who does the opposite. With one who was merged comes whoever
+    took over, and so on. Raises
     ``Unavailable`` where somebody was merged while we waited for the lock: done again, the other
     account is locked, too; and where tiers are counted otherwise by now.
     """
     connection = await _driver(tx)
     wanted = sorted(member_ids, key=BY_NUMBER)
-    rows = await connection.fetch(LOCK_ACCOUNTS, wanted)
+    alone = len(wanted) == 1
+    rows = await connection.fetch(LOCK_ACCOUNTS, wanted) if alone else []
+    if not rows:
+        await connection.execute(OPEN_ACCOUNTS, wanted, now)
+        rows = await connection.fetch(LOCK_ACCOUNTS, wanted)
     members: dict[UUID, MemberState] = {}
-    heirs = _take_accounts(members, rows)
-    if missing := [member_id for member_id in wanted if member_id not in members]:
-        await connection.execute(OPEN_ACCOUNTS, missing, now)
-        heirs |= _take_accounts(members, await connection.fetch(LOCK_ACCOUNTS, missing))
-    await _load_merges(connection, members, heirs)
+    await _load_merges(connection, members, _take_accounts(members, rows))
     if ladder is None:
         return members
     since = tiers.first_relevant(ladder, now)

@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 import pytest_asyncio
 import sqlalchemy as sa
 
-from services.loyalty.handlers import holds
+from services.loyalty.handlers import books, holds
 from services.loyalty.store import tables
-from shared.db import run_unit
+from shared.db import Tx, run_unit
 from shared.errors import Unavailable
 from tests import builders
 from tests.service.loyalty.desk import Desk
@@ -57,10 +57,18 @@ async def open_till(desk: Desk) -> Any:
 
 async def deadlocks(desk: Desk) -> int:
     """Return how many Postgres had to end, which nobody but a slow till would have noticed."""
+    await desk.db.engine.dispose()  # a server process tells what it counted when it ends
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    while await ask(desk, f"SELECT count(*) {others}"):
+        await asyncio.sleep(0.01)
+    return await ask(
+        desk, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    )
+
+
+async def ask(desk: Desk, query: str) -> int:
     async with desk.db.transaction() as tx:
-        return await tx.scalar(
-            sa.text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
-        )
+        return await tx.scalar(sa.text(query))
 
 
 async def test_half_of_the_traffic_on_one_member_is_exact_and_lets_the_rest_go_on(
@@ -95,3 +103,27 @@ async def test_half_of_the_traffic_on_one_member_is_exact_and_lets_the_rest_go_o
     balances = await desk.balances()
     assert sum(balances[one] for one in others) == sold // 2 * POINTS
     assert len(await desk.rows(tables.receipt)) == sold + 1
+
+
+async def test_nobody_waits_for_a_new_account_with_others_locked(desk: Desk) -> None:
+    """Who opens it may go on to one of those: the second of them locks nothing until then."""
+    new, known = UUID(int=1), UUID(int=2)
+    await desk.apply(builders.purchase_recorded(receipt_no="1", member_id=known))
+
+    async def lock(tx: Tx, *member_ids: UUID) -> None:
+        await books.lock(tx, member_ids, desk.context)
+
+    async with desk.db.transaction() as first:
+        await lock(first, new)
+        second = asyncio.create_task(run_unit(desk.db, lambda tx: lock(tx, new, known)))
+        while not await waiting(desk):
+            await asyncio.sleep(0.01)
+        await lock(first, known)
+    await second
+    assert await deadlocks(desk) == 0
+
+
+async def waiting(desk: Desk) -> int:
+    """Return how many wait for a lock of somebody else."""
+    here = "datname = current_database() AND wait_event_type = 'Lock'"
+    return await ask(desk, f"SELECT count(*) FROM pg_stat_activity WHERE {here}")
