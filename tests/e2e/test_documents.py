@@ -69,7 +69,7 @@ async def read(client: httpx.AsyncClient, path: str, **query: str) -> Any:
 
 async def test_the_example_of_the_readme_earns_what_it_says(rig: Rig) -> None:
     example, *_ = shell_blocks(CHECKOUT / "README.md", below="## One purchase by hand")
-    printed = await run(rig, example + '\nprintf "\\nmember %s\\n" "$id"\n')
+    printed = await run(rig, example + '\nprintf "\\nmember %s\\n" "${id:?$member}"\n')
     assert '"duplicate":false' in printed.replace(" ", "")
     member = printed.rsplit("member ", 1)[1].strip()
     async with connect(rig, "loyalty", "APP") as app:
