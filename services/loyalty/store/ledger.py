@@ -215,9 +215,9 @@ async def lock_members(
     They are locked in the order of their ids. An account is opened for a member who has none, so
     that there is a row to lock; all of them before the first is locked, since who waits for a new
     one with others locked can meet who does the opposite. With one who was merged comes whoever
-    took over, and so on. Raises
-    ``Unavailable`` where somebody was merged while we waited for the lock: done again, the other
-    account is locked, too; and where tiers are counted otherwise by now.
+    took over, and so on. Raises ``Unavailable`` where somebody was merged while we waited for the
+    lock: done again, the other account is locked, too; and where tiers are counted otherwise by
+    now.
     """
     connection = await _driver(tx)
     wanted = sorted(member_ids, key=BY_NUMBER)

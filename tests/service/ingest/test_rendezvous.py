@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable
 
 import pytest
-import sqlalchemy as sa
 
 from services.ingest import domain
 from services.ingest.context import IngestContext
@@ -27,22 +26,10 @@ from tests.service.ingest.conftest import (
     return_body,
     void_body,
 )
+from tests.service.waiting import until_one_waits
 
 CLAIM_KEY = b"k" * 32
 DEADLINE_S = 5.0
-
-
-async def _blocked(db: Database) -> None:
-    """Wait until a transaction of this database waits for a lock."""
-    waiting = sa.text(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    async with asyncio.timeout(DEADLINE_S):
-        while True:
-            async with db.transaction() as tx:
-                if await tx.scalar(waiting):
-                    return
 
 
 async def interleave(
@@ -51,7 +38,7 @@ async def interleave(
     """Run ``first`` in the open ``tx``; start ``second``, see it wait, commit ``first``."""
     await first
     later = asyncio.ensure_future(second)
-    await _blocked(db)
+    await until_one_waits(db)
     assert not later.done()
     await tx.commit()
     await later

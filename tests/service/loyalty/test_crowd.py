@@ -16,6 +16,7 @@ from shared.errors import Unavailable
 from tests import builders
 from tests.service.loyalty.desk import Desk
 from tests.service.loyalty.till import Till
+from tests.service.waiting import until_one_waits
 
 STREAMS = 4
 BATCHES = 12
@@ -116,14 +117,7 @@ async def test_nobody_waits_for_a_new_account_with_others_locked(desk: Desk) -> 
     async with desk.db.transaction() as first:
         await lock(first, new)
         second = asyncio.create_task(run_unit(desk.db, lambda tx: lock(tx, new, known)))
-        while not await waiting(desk):
-            await asyncio.sleep(0.01)
+        await until_one_waits(desk.db)
         await lock(first, known)
     await second
     assert await deadlocks(desk) == 0
-
-
-async def waiting(desk: Desk) -> int:
-    """Return how many wait for a lock of somebody else."""
-    here = "datname = current_database() AND wait_event_type = 'Lock'"
-    return await ask(desk, f"SELECT count(*) FROM pg_stat_activity WHERE {here}")

@@ -20,6 +20,7 @@ from tests import builders
 from tests.builders import MEMBER, NOW
 from tests.conftest import MakeDatabase
 from tests.service.loyalty.desk import Desk
+from tests.service.waiting import until_one_waits
 
 OTHER = UUID(int=7)
 
@@ -53,20 +54,6 @@ async def test_a_purchase_becomes_points_a_lot_and_an_event(desk: Desk) -> None:
     (event,) = await desk.published("loyalty")
     assert event.type == "points.earned.v1"
     assert event.time == bought.time
-
-
-async def until_it_waits(desk: Desk) -> None:
-    """Return once a backend of this database waits for another one's lock."""
-    waiting = sa.text(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    async with asyncio.timeout(5):
-        while True:
-            async with desk.db.transaction() as tx:
-                if await tx.scalar(waiting):
-                    return
-            await asyncio.sleep(0.01)
 
 
 async def test_every_entry_has_two_sides_that_sum_to_zero(desk: Desk) -> None:
@@ -278,7 +265,7 @@ async def test_a_receipt_settled_by_two_processes_at_once_is_settled_once(desk: 
     async with asyncio.TaskGroup() as group, desk.db.transaction() as tx:
         await earn.on_purchases(tx, [bought], desk.context)
         slower = group.create_task(desk.apply(moved))
-        await until_it_waits(desk)
+        await until_one_waits(desk.db)
         assert not slower.done()
 
     assert await desk.balances() == {MEMBER: 0, OTHER: 100}
@@ -297,7 +284,7 @@ async def test_losing_that_race_asks_to_try_again(desk: Desk) -> None:
     async with asyncio.TaskGroup() as group, desk.db.transaction() as first:
         await earn.on_purchases(first, [bought], desk.context)
         group.create_task(second())
-        await until_it_waits(desk)
+        await until_one_waits(desk.db)
 
 
 async def test_a_receipt_that_moves_while_a_batch_waits_for_its_owner_is_looked_up_again(
@@ -312,7 +299,7 @@ async def test_a_receipt_that_moves_while_a_batch_waits_for_its_owner_is_looked_
     async with asyncio.TaskGroup() as group, desk.db.transaction() as tx:
         await earn.on_purchases(tx, [moved], desk.context)
         slower = group.create_task(desk.apply(moved_on))
-        await until_it_waits(desk)
+        await until_one_waits(desk.db)
         assert not slower.done()
 
     assert await desk.balances() == {MEMBER: 0, OTHER: 0, third: 100}

@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 import pytest_asyncio
-import sqlalchemy as sa
 
 from services.loyalty.handlers import merges
 from services.loyalty.store import award_tables, tables
@@ -21,6 +20,7 @@ from shared.db import run_unit
 from tests import builders
 from tests.service.loyalty.desk import Desk
 from tests.service.loyalty.merging import Office
+from tests.service.waiting import until_one_waits
 from tests.unit.loyalty import programmes
 
 
@@ -314,9 +314,7 @@ async def test_a_hold_that_waited_for_a_merge_is_refused(office: Office) -> None
     async with office.desk.db.transaction() as tx:
         await merges.merge(tx, ann, caller, office.desk.context, into_id=ben)
         hold = asyncio.create_task(office.hold(ann, 100, card_of=ann))
-        async with asyncio.timeout(10):
-            while not await waiting(office):
-                await asyncio.sleep(0.01)
+        await until_one_waits(office.desk.db)
 
     assert code(await hold) == (409, "member_departed")
     assert await office.has(ann, ben) == [(0, 0, 0, 0), (500, 0, 0, 0)]
@@ -335,16 +333,6 @@ async def test_a_merge_that_dies_in_the_middle_has_changed_nothing(office: Offic
     assert await office.has(ann, ben) == [(500, 0, 0, 0), (0, 0, 0, 0)]
     assert await office.who_has(ann) == ann
     assert await office.desk.rows(award_tables.merge) == []
-
-
-async def waiting(office: Office) -> int:
-    """Return how many wait for a lock."""
-    statement = sa.text(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    async with office.desk.db.transaction() as tx:
-        return await tx.scalar(statement) or 0
 
 
 @pytest.mark.parametrize("run", range(3))

@@ -9,7 +9,6 @@ from uuid import UUID
 import httpx
 import pytest
 import pytest_asyncio
-import sqlalchemy as sa
 
 from services.loyalty.domain.appcodes import PERIOD_S
 from services.loyalty.domain.possession import Claim, Possession
@@ -20,6 +19,7 @@ from shared.errors import Malformed, Refused
 from tests.builders import NOW
 from tests.service.loyalty.desk import Desk
 from tests.service.loyalty.phones import Phone, enrol, enrol_phone
+from tests.service.waiting import until_one_waits
 
 TILL = Caller("till", "terminal", "0042")
 APP = Caller("app", "app")
@@ -50,11 +50,6 @@ class Counter:
         with pytest.raises(Refused) as caught:
             await self.prove(kind, value, caller)
         return caught.value.status, caught.value.code
-
-    async def ask(self, question: sa.TextClause) -> object:
-        """Ask Postgres in a transaction of its own, which sees what goes on now."""
-        async with self.desk.db.transaction() as tx:
-            return await tx.scalar(question)
 
     def code(self) -> str:
         return self.phone.code(self.desk.clock.now())
@@ -173,17 +168,11 @@ async def test_wrong_unknown_and_revoked_are_one_answer(counter: Counter) -> Non
 async def test_a_code_is_refused_that_waited_while_its_device_was_revoked(
     counter: Counter,
 ) -> None:
-    waiting = sa.text(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
     device_id = UUID(counter.phone.answer["device_id"])
     async with counter.desk.db.transaction() as tx, asyncio.TaskGroup() as group:
         await devices.revoke_device(tx, counter.ann, device_id, counter.desk.context)
         proving = group.create_task(counter.refused("app_code", counter.code()))
-        async with asyncio.timeout(5):
-            while not await counter.ask(waiting):
-                await asyncio.sleep(0.01)
+        await until_one_waits(counter.desk.db)
         await tx.commit()
 
     assert proving.result() == (403, "app_code_refused")

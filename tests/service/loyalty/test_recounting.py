@@ -13,7 +13,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-import sqlalchemy as sa
 import yaml
 
 from services.loyalty import jobs
@@ -30,6 +29,7 @@ from tests import builders
 from tests.builders import NOW
 from tests.conftest import MakeDatabase
 from tests.service.loyalty.desk import IDENTITY_KEY, Desk
+from tests.service.waiting import until_one_waits
 from tests.unit.loyalty import programmes
 
 MEMBERS = 6
@@ -190,25 +190,13 @@ async def test_a_process_that_read_the_rules_before_the_recount_settles_nothing(
         await tiers.recount(tx, ROLLING.ladder, NOW)
         # It has seen nothing of this, and waits for the accounts.
         late = asyncio.create_task(shop.apply(shop.history(1)[10:20]))
-        async with asyncio.timeout(10):
-            while not await waiting(desk):
-                await asyncio.sleep(0.01)
+        await until_one_waits(desk.db)
 
     with pytest.raises(Unavailable, match="tiers_counted_otherwise"):
         await late
 
     assert len(await desk.rows(tables.receipt)) < len({e.data.receipt_id for e in shop.history(1)})
     assert [row.counted_by for row in await desk.rows(tier_counting)] == ["spend by month"]
-
-
-async def waiting(desk: Desk) -> int:
-    """Return how many wait for a lock."""
-    statement = sa.text(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    async with desk.db.transaction() as tx:
-        return await tx.scalar(statement) or 0
 
 
 async def test_recounting_while_others_settle_loses_nothing(
